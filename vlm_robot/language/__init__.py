@@ -1,0 +1,1 @@
+"""Language models that score and generate: one protocol, three backends."""

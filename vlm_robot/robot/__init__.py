@@ -1,0 +1,1 @@
+"""The robot's body: protocols and the limits that wrap it."""
