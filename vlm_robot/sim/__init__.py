@@ -1,0 +1,1 @@
+"""The PyBullet table: one client, a Panda, blocks, bowls and two cameras."""
