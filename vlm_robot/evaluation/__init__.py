@@ -1,0 +1,1 @@
+"""Suites, metrics and reports: what is measured, how sure we are of it, and what went wrong."""
