@@ -1,0 +1,344 @@
+"""
+Messages to values and back: the only file that sees both.
+
+Frames are those of the values: points in the base frame, camera poses as T_base_camera of the optical frame (REP 103),
+depth per REP 118 (32FC1 metres or 16UC1 millimetres). Messages carry float32 numbers; nothing else is lost on the way.
+Filling ``data`` through ``array.frombytes`` is the one form that is fast on every ROS 2 distribution.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+import sys
+
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Pose, PoseStamped, Vector3
+import numpy as np
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
+from vlm_robot_interfaces import msg as msgs
+from vlm_robot_interfaces.action import ExecuteSkill, ExecuteTask
+from vlm_robot_interfaces.srv import GetWorldState
+
+from vlm_robot.datatypes import (
+    Decision,
+    Detection,
+    Intrinsics,
+    LiftedDetection,
+    OptionScore,
+    Relation,
+    Scene,
+    SceneObject,
+    SkillResult,
+    Step,
+    StepRecord,
+    TaskResult,
+    WorldState,
+)
+from vlm_robot.errors import ImageError, MotionError
+from vlm_robot.geometry import build_transform, to_quaternion
+
+COLOUR_CHANNELS = {'rgb8': (0, 1, 2), 'bgr8': (2, 1, 0), 'rgba8': (0, 1, 2), 'bgra8': (2, 1, 0), 'mono8': (0, 0, 0)}
+CHANNEL_COUNT = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
+DEPTH_TYPES = {'32FC1': ('f4', 1.0), '16UC1': ('u2', 0.001)}  # number type, metres per unit
+
+
+def to_stamp(seconds: float) -> Time:
+    """Return seconds as a stamp; to_seconds gives back the same float down to a nanosecond."""
+    nanoseconds = round(seconds * 1e9)
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def to_seconds(stamp: Time) -> float:
+    """Return a stamp as seconds."""
+    return stamp.sec + stamp.nanosec * 1e-9
+
+
+def to_header(seconds: float, frame: str) -> Header:
+    """Return a header with that stamp and frame."""
+    return Header(stamp=to_stamp(seconds), frame_id=frame)
+
+
+def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:
+    """
+    Return an image message.
+
+    :param pixels: (H, W, 3) uint8 for rgb8, (H, W) uint8 for mono8, float32 for 32FC1, uint16 for 16UC1.
+    :raises ImageError: the array does not fit the encoding.
+    """
+    wanted = {'rgb8': (3, np.uint8), 'mono8': (2, np.uint8), '32FC1': (2, np.float32), '16UC1': (2, np.uint16)}
+    if encoding not in wanted or (pixels.ndim, pixels.dtype) != wanted[encoding]:
+        raise ImageError(f'cannot send {pixels.shape} {pixels.dtype} as {encoding}; known: {list(wanted)}')
+    pixels = np.ascontiguousarray(pixels)
+    data = array('B')
+    data.frombytes(memoryview(pixels).cast('B') if pixels.size else b'')
+    message = Image(header=header, encoding=encoding, is_bigendian=sys.byteorder == 'big')
+    message.height, message.width = pixels.shape[:2]
+    message.step = message.width * pixels.itemsize * (3 if pixels.ndim == 3 else 1)
+    message.data = data
+    return message
+
+
+def from_colour(message: Image) -> np.ndarray:
+    """Return (H, W, 3) uint8 red green blue, a copy; raise ImageError when the message makes no sense."""
+    if message.encoding not in COLOUR_CHANNELS:
+        raise ImageError(f"colour encoding '{message.encoding}' is not known; allowed: {sorted(COLOUR_CHANNELS)}")
+    count = CHANNEL_COUNT[message.encoding]
+    pixels = _read_rows(message, count).reshape(message.height, message.width, count)
+    return np.ascontiguousarray(pixels[..., COLOUR_CHANNELS[message.encoding]])
+
+
+def from_depth(message: Image) -> np.ndarray:
+    """Return (H, W) float32 metres, a copy, 0 or NaN where nothing returned; raise ImageError when it makes no sense."""
+    if message.encoding not in DEPTH_TYPES:
+        raise ImageError(f"depth encoding '{message.encoding}' is not known; allowed: {sorted(DEPTH_TYPES)}")
+    kind, metres = DEPTH_TYPES[message.encoding]
+    order = '>' if message.is_bigendian else '<'
+    rows = np.ascontiguousarray(_read_rows(message, int(kind[1])))
+    depth = rows.view(np.dtype(order + kind)).astype(np.float32)
+    return depth if metres == 1.0 else depth * np.float32(metres)
+
+
+def _read_rows(message: Image, bytes_per_pixel: int) -> np.ndarray:
+    """Return (H, W * bytes_per_pixel) uint8 without the padding that ``step`` allows."""
+    row = message.width * bytes_per_pixel
+    size = f'{message.width}x{message.height} {message.encoding} image, step {message.step}'
+    if message.width == 0 or message.height == 0:
+        raise ImageError(f'got an empty {size}; is the camera running?')
+    if message.step < row or len(message.data) != message.step * message.height:
+        needed = f'step {row} or more and step * height bytes'
+        raise ImageError(f'got a {size} with {len(message.data)} bytes; it needs {needed}')
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, :row]
+
+
+def to_camera_info(intrinsics: Intrinsics, header: Header) -> CameraInfo:
+    """Return the calibration of a camera without distortion."""
+    fx, fy, cx, cy = intrinsics.fx_px, intrinsics.fy_px, intrinsics.cx_px, intrinsics.cy_px
+    message = CameraInfo(header=header, width=intrinsics.width_px, height=intrinsics.height_px)
+    message.distortion_model, message.d = 'plumb_bob', [0.0] * 5
+    message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
+    message.r = np.eye(3).ravel().tolist()
+    message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def from_camera_info(message: CameraInfo) -> Intrinsics:
+    """Return the pinhole; raise ImageError when the camera is uncalibrated or its lens bends more than it may."""
+    k = [float(value) for value in message.k]
+    if k[0] <= 0 or k[4] <= 0:
+        raise ImageError(f'camera_info has focal lengths {k[0]}, {k[4]}; calibrate the camera (both must be above 0)')
+    if any(abs(value) > 1e-6 for value in message.d):
+        raise ImageError(f'camera_info has lens distortion {list(message.d)}; use the rectified image topics')
+    return Intrinsics(message.width, message.height, k[0], k[4], k[2], k[5])
+
+
+def to_pose(T: np.ndarray) -> Pose:
+    """Return a rigid transform as a pose."""
+    pose = Pose(position=to_point(T[:3, 3]))
+    pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = to_quaternion(T).tolist()
+    return pose
+
+
+def from_pose(pose: Pose) -> np.ndarray:
+    """Return (4, 4) float64; raise MotionError when the quaternion is not of length 1 or a number is not finite."""
+    q = np.array([pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w])
+    position = from_point(pose.position)
+    if not np.isfinite([*q, *position]).all() or abs(np.linalg.norm(q) - 1) > 1e-3:
+        raise MotionError(f'a pose has position {position} and quaternion {q.tolist()}; it needs length 1, xyzw')
+    return build_transform(position, q)
+
+
+def to_pose_stamped(T: np.ndarray, header: Header) -> PoseStamped:
+    """Return T_frame_x as a pose in the header's frame."""
+    return PoseStamped(header=header, pose=to_pose(T))
+
+
+def to_point(p: Iterable[float]) -> Point:
+    """Return three metres as a point."""
+    x, y, z = (float(value) for value in p)
+    return Point(x=x, y=y, z=z)
+
+
+def from_point(point: Point | Vector3) -> tuple[float, float, float]:
+    """Return a point or vector as three floats."""
+    return (point.x, point.y, point.z)
+
+
+def to_vector(v: Iterable[float]) -> Vector3:
+    """Return three numbers as a vector."""
+    x, y, z = (float(value) for value in v)
+    return Vector3(x=x, y=y, z=z)
+
+
+def to_detection(seen: LiftedDetection | Detection) -> msgs.Detection:
+    """Return a detection as a message, with its place where it has one."""
+    detection = seen.detection if isinstance(seen, LiftedDetection) else seen
+    message = msgs.Detection(label=detection.label, score=float(detection.score))
+    box = [float(value) for value in detection.box_xyxy_px]
+    message.x_min_px, message.y_min_px, message.x_max_px, message.y_max_px = box
+    if isinstance(seen, LiftedDetection):
+        message.has_position, message.yaw = True, float(seen.yaw)
+        message.position, message.size = to_point(seen.p_base), to_vector(seen.size)
+    return message
+
+
+def from_detection(message: msgs.Detection) -> Detection:
+    """Return what was seen, without its place."""
+    box = (message.x_min_px, message.y_min_px, message.x_max_px, message.y_max_px)
+    return Detection(message.label, message.score, box)
+
+
+def from_detections(message: msgs.DetectionArray) -> list[LiftedDetection]:
+    """Return those detections that have a place in the world."""
+    return [
+        LiftedDetection(
+            from_detection(item), from_point(item.position), from_point(item.size), item.yaw, message.camera
+        )
+        for item in message.detections
+        if item.has_position
+    ]
+
+
+def to_scene(scene: Scene, text: str, frame: str = 'base') -> msgs.Scene:
+    """Return the scene as a message with its words."""
+    message = msgs.Scene(header=to_header(scene.stamp, frame), held=scene.held, text=text)
+    message.objects = [
+        msgs.SceneObject(
+            name=item.name,
+            label=item.label,
+            position=to_point(item.p_base),
+            size=to_vector(item.size),
+            yaw=float(item.yaw),
+            score=float(item.score),
+            last_seen=to_stamp(item.stamp),
+        )
+        for item in scene.objects
+    ]
+    message.relations = [
+        msgs.Relation(subject=r.subject, predicate=r.predicate, object=r.object) for r in scene.relations
+    ]
+    return message
+
+
+def from_scene(message: msgs.Scene) -> Scene:
+    """Return the scene of a message."""
+    objects = tuple(
+        SceneObject(
+            item.name,
+            item.label,
+            from_point(item.position),
+            from_point(item.size),
+            item.yaw,
+            item.score,
+            to_seconds(item.last_seen),
+        )
+        for item in message.objects
+    )
+    relations = tuple(Relation(r.subject, r.predicate, r.object) for r in message.relations)
+    return Scene(objects, relations, message.held, to_seconds(message.header.stamp))
+
+
+def to_step(step: Step) -> msgs.PlanStep:
+    """Return a step as a message."""
+    return msgs.PlanStep(skill=step.skill, target=step.target, destination=step.destination)
+
+
+def from_step(message: msgs.PlanStep) -> Step:
+    """Return the step of a message."""
+    return Step(message.skill, message.target, message.destination)
+
+
+def to_option(option: OptionScore) -> msgs.SkillScore:
+    """Return one weighed option as a message."""
+    return msgs.SkillScore(
+        step=to_step(option.step),
+        text=option.text,
+        language_logprob=_clip(option.language_logprob),
+        language=float(option.language),
+        affordance=float(option.affordance),
+        product=float(option.product),
+        reason=option.reason,
+    )
+
+
+def from_option(m: msgs.SkillScore) -> OptionScore:
+    """Return the weighed option of a message."""
+    return OptionScore(from_step(m.step), m.text, m.language_logprob, m.language, m.affordance, m.product, m.reason)
+
+
+def to_record(record: StepRecord) -> msgs.StepRecord:
+    """Return one turn of the closed loop as a message."""
+    decision, result = record.decision, record.result
+    options = decision.options
+    if decision.chosen not in options:
+        options = (decision.chosen, *options)
+    return msgs.StepRecord(
+        chosen=to_step(decision.chosen.step),
+        options=[to_option(option) for option in options],
+        decision_reason=decision.reason,
+        success=result.success,
+        cancelled=result.cancelled,
+        reason=result.reason,
+        scene_text=record.scene_text,
+        decision_s=float(decision.seconds),
+        seconds=float(record.seconds),
+    )
+
+
+def from_record(message: msgs.StepRecord) -> StepRecord:
+    """Return one turn of the closed loop."""
+    options = tuple(from_option(option) for option in message.options)
+    step = from_step(message.chosen)
+    chosen = next((o for o in options if o.step == step), OptionScore(step, '', 0.0, 0.0, 0.0, 0.0))
+    decision = Decision(chosen, options, message.decision_reason, message.decision_s)
+    result = SkillResult(message.success, message.reason, message.cancelled)
+    return StepRecord(decision, result, message.scene_text, message.seconds)
+
+
+def to_task_result(result: TaskResult) -> ExecuteTask.Result:
+    """Return the end of a task as an action result."""
+    records = [to_record(record) for record in result.records]
+    return ExecuteTask.Result(
+        status=result.status, reason=result.reason, records=records, seconds=float(result.seconds)
+    )
+
+
+def from_task_result(sentence: str, message: ExecuteTask.Result) -> TaskResult:
+    """Return the end of a task."""
+    records = tuple(from_record(record) for record in message.records)
+    return TaskResult(sentence, message.status, message.reason, records, message.seconds)
+
+
+def to_skill_result(result: SkillResult, seconds: float) -> ExecuteSkill.Result:
+    """Return the outcome of a skill as an action result."""
+    return ExecuteSkill.Result(
+        success=result.success, cancelled=result.cancelled, reason=result.reason, seconds=float(seconds)
+    )
+
+
+def from_skill_result(message: ExecuteSkill.Result) -> SkillResult:
+    """Return the outcome of a skill."""
+    return SkillResult(message.success, message.reason, message.cancelled)
+
+
+def to_hand_state(held: str, width: float, T_base_tcp: np.ndarray, stamp: float) -> msgs.HandState:
+    """Return what the hand does as a message."""
+    return msgs.HandState(header=to_header(stamp, 'tcp'), held=held, width_m=float(width), pose=to_pose(T_base_tcp))
+
+
+def to_joint_state(names: Iterable[str], positions: Iterable[float], stamp: float) -> JointState:
+    """Return joint positions, radians and metres, as a message."""
+    return JointState(
+        header=to_header(stamp, ''), name=list(names), position=[float(value) for value in positions]
+    )
+
+
+def from_world_state(message: GetWorldState.Response) -> WorldState:
+    """Return the simulator's truth."""
+    places = (from_point(pose.position) for pose in message.poses)
+    return WorldState(dict(zip(message.names, places, strict=True)), message.held)
+
+
+def _clip(value: float) -> float:
+    return float(np.clip(value, -3.0e38, 3.0e38))
