@@ -80,6 +80,7 @@ def parse_goal(data: Any) -> Goal:
     if not isinstance(data, Mapping) or len(data) != 1:
         raise ScenarioError(f'a goal is a mapping with one key, got {data!r}')
     key, value = next(iter(data.items()))
+    key = 'on' if key is True else key  # YAML 1.1 reads a bare `on` as true
     if key in ('all', 'any'):
         if not isinstance(value, list) or not value:
             raise ScenarioError(f"'{key}' takes a list of goals, got {value!r}")

@@ -1,0 +1,167 @@
+"""
+The plain-Python wiring of the rooms: cameras -> detector -> scene -> planner -> skills -> arm, without ROS.
+
+The ROS nodes wire the same rooms; what passes here is what runs there. An ``Agent`` looks and acts, ``run`` hands both to
+the closed loop. Perception can be swapped for the simulator's truth (``OracleEyes``), which is how tiers are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+import time
+from typing import Protocol
+
+from vlm_robot.camera.camera import Camera
+from vlm_robot.datatypes import (
+    Detection,
+    LiftedDetection,
+    Point,
+    RgbdImage,
+    Scene,
+    SceneObject,
+    SkillResult,
+    Step,
+    StepRecord,
+    TaskResult,
+)
+from vlm_robot.perception.detector import Detector
+from vlm_robot.perception.lifting import LiftingConfig, lift_all
+from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
+from vlm_robot.planning.saycan import SayCanPlanner
+from vlm_robot.robot.arm import Arm
+from vlm_robot.scene.association import SceneTracker
+from vlm_robot.scene.relations import relations_of
+from vlm_robot.sim.world import World
+from vlm_robot.skills.execution import execute, held_after
+from vlm_robot.skills.motions import SkillConfig
+from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, list_labels, shape_of
+
+
+class Eyes(Protocol):
+    """Where scenes come from."""
+
+    def look(self) -> Scene:
+        """Return the scene as it is now."""
+        ...
+
+    def set_held(self, name: str, p_base: Point) -> None:
+        """Tell what the hand holds; empty when it let go."""
+        ...
+
+
+@dataclass
+class CameraEyes:
+    """
+    Eyes that see: every camera's frame is searched for every query, lifted and taken into the tracker.
+
+    ``frames`` keeps the last look (image and detections by camera) for pictures.
+    """
+
+    cameras: Mapping[str, Camera]
+    detector: Detector
+    tracker: SceneTracker = field(default_factory=SceneTracker)
+    queries: Sequence[str] = field(default_factory=list_labels)
+    lifting: LiftingConfig = field(default_factory=LiftingConfig)
+    frames: dict[str, tuple[RgbdImage, list[Detection]]] = field(default_factory=dict)
+
+    def look(self) -> Scene:
+        """Read every camera once and return the scene."""
+        scene = self.tracker.scene
+        for name, camera in self.cameras.items():
+            image = camera.read()
+            found = self.detector.detect(image.rgb, self.queries)
+            lifted: list[LiftedDetection] = lift_all(found, image, self.lifting)
+            scene = self.tracker.update(lifted, image.stamp, name, self.queries)
+            self.frames[name] = (image, found)
+        return scene
+
+    def set_held(self, name: str, p_base: Point) -> None:
+        """Pass the hand's state on to the tracker."""
+        self.tracker.set_held(name, p_base, self._newest_stamp())
+
+    def _newest_stamp(self) -> float:
+        return max((image.stamp for image, _ in self.frames.values()), default=0.0)
+
+
+@dataclass
+class OracleEyes:
+    """Eyes that read the simulator's truth: tiers T0 and T2."""
+
+    world: World
+    held: str = ''
+
+    def look(self) -> Scene:
+        """Return the true scene."""
+        return scene_of(self.world, self.held)
+
+    def set_held(self, name: str, p_base: Point) -> None:
+        """Remember what the hand holds."""
+        self.held = name
+
+
+def scene_of(world: World, held: str = '') -> Scene:
+    """Return the simulator's truth as a scene."""
+    objects = tuple(
+        SceneObject(
+            name, world.labels[name], world.position(name), _size_of(name), world.yaw(name), 1.0, world.time
+        )
+        for name in sorted(world.bodies)
+    )
+    return Scene(objects, relations_of(objects), held, world.time)
+
+
+def _size_of(label: str) -> Point:
+    if shape_of(label.rstrip(' 0123456789')) == 'bowl':
+        return (BOWL_DIAMETER, BOWL_DIAMETER, BOWL_HEIGHT)
+    return (BLOCK_SIZE,) * 3
+
+
+@dataclass
+class Agent:
+    """Eyes, a planner and an arm that together carry out sentences."""
+
+    eyes: Eyes
+    planner: SayCanPlanner
+    arm: Arm
+    skills: SkillConfig = field(default_factory=SkillConfig)
+    loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
+    on_step_start: Callable[[Step], None] = lambda step: None
+    _scene: Scene = field(default_factory=Scene)
+
+    def look(self) -> Scene:
+        """Return the scene as it is now and remember it for the next skill."""
+        self._scene = self.eyes.look()
+        return self._scene
+
+    def act(self, step: Step) -> SkillResult:
+        """Carry out one step on the scene of the last look."""
+        self.on_step_start(step)
+        result = execute(step, self._scene, self.arm, self.skills)
+        held = held_after(step, self._scene.held, self.arm.gripper_width(), self.skills)
+        if held != self._scene.held:
+            self.eyes.set_held(held, tuple(self.arm.tcp_pose()[:3, 3].tolist()))
+        return result
+
+    def run(
+        self,
+        sentence: str,
+        on_record: Callable[[StepRecord], None] = lambda record: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> TaskResult:
+        """
+        Carry out a sentence.
+
+        :raises SentenceError: the sentence cannot be a command.
+        """
+        start = time.monotonic()
+        result = run_task(
+            sentence,
+            self.planner,
+            self.look,
+            self.act,
+            is_cancelled=is_cancelled,
+            on_record=on_record,
+            config=self.loop,
+        )
+        return replace(result, seconds=time.monotonic() - start)
