@@ -12,6 +12,7 @@ The exception tree; each message says what was asked, what was got, what is allo
     ├── SentenceError          a sentence that cannot be a command: empty, too long, not text
     ├── PlanError              a plan or step that does not parse or names unknown skills or objects
     ├── MotionError            a motion that the limits forbid or the arm could not finish
+    │   ├── MotionBlocked      a motion that ran against something and halted there
     │   └── MotionCancelled    a motion that was stopped because somebody asked for it
     └── PerceptionError        frames or detections that stopped coming
 
@@ -58,6 +59,10 @@ class PlanError(VlmRobotError):
 
 class MotionError(VlmRobotError):
     """A motion that the limits forbid or that the arm could not finish."""
+
+
+class MotionBlocked(MotionError):
+    """A motion that ran against something; the arm halted where it touched."""
 
 
 class MotionCancelled(MotionError):

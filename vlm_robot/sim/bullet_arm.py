@@ -14,7 +14,7 @@ import numpy as np
 import pybullet as p
 import pybullet_data
 
-from vlm_robot.errors import MotionCancelled, MotionError
+from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
 from vlm_robot.robot import panda
 from vlm_robot.sim.trajectory import Trajectory, plan_joint_move, plan_line
 from vlm_robot.sim.world import TIME_STEP, World
@@ -29,6 +29,9 @@ GRIPPER_TIMEOUT = 2.0  # seconds
 REACHED = 0.001  # metres
 BLOCKED = 0.006  # metres off the goal after settling: something is in the way
 LAG = 0.15  # radians behind the plan: the arm pushes against something
+CONTACT_FORCE = 12.0  # N upward on a descending hand; speeding up and braking alone show less than 4 N
+HAND_JOINT = 8
+HAND_WEIGHT = 9.91  # N, hand and fingers
 
 
 @dataclass
@@ -37,18 +40,20 @@ class Motion:
     One running motion.
 
     :param error: why it failed; empty while it runs and after a success.
+    :param blocked: it ran against something; ``error`` says so too.
     :param cancelled: it was stopped on request.
     """
 
     what: str
     done: bool = False
     error: str = ''
+    blocked: bool = False
     cancelled: bool = False
     stop_requested: bool = False
 
-    def end(self, error: str = '', cancelled: bool = False) -> None:
+    def end(self, error: str = '', blocked: bool = False, cancelled: bool = False) -> None:
         """Note the end; ``done`` comes last, for readers in other threads."""
-        self.error, self.cancelled = error, cancelled
+        self.error, self.blocked, self.cancelled = error, blocked, cancelled
         self.done = True
 
     def raise_failure(self) -> None:
@@ -56,7 +61,7 @@ class Motion:
         if self.cancelled:
             raise MotionCancelled(f'{self.what} was stopped on request; the arm stands where it was stopped')
         if self.error:
-            raise MotionError(self.error)
+            raise (MotionBlocked if self.blocked else MotionError)(self.error)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class BulletArm:
         self._grip: Motion | None = None
         self._trajectory: Trajectory | None = None
         self._clock = 0.0  # seconds since the running line began
+        self._descends = False
         self._grip_clock, self._grip_rest, self._grip_goal = 0.0, 0, 0.08
         self._prepare_body()
         self._hold(self.home_posture)
@@ -98,12 +104,15 @@ class BulletArm:
         :raises MotionError: another motion runs, or a point of the line cannot be reached; nothing moved.
         """
         self._refuse_while_moving()
-        plan = plan_line(self._positions(), np.asarray(T_base_tcp, float), speed)
+        q = self._positions()
+        plan = plan_line(q, np.asarray(T_base_tcp, float), speed)
+        self._descends = T_base_tcp[2, 3] < panda.solve_forward(q)[0][2, 3]
         return self._begin('the move', plan)
 
     def start_home(self) -> Motion:
         """Begin the way to the home posture, straight in joint space; raise MotionError while another runs."""
         self._refuse_while_moving()
+        self._descends = False
         return self._begin('the way home', plan_joint_move(self._positions(), self.home_posture))
 
     def start_gripper(self, width: float, force: float = 20.0) -> Motion:
@@ -186,8 +195,9 @@ class BulletArm:
             return
         self._clock += TIME_STEP
         goal, velocity = self._trajectory.at(self._clock)
-        if np.abs(goal - q).max() > LAG:
-            self._end_move(q, f'{motion.what} was blocked: the arm pushes against something; look again, or lift first')
+        if np.abs(goal - q).max() > LAG or (self._descends and self._push() > CONTACT_FORCE):
+            z = panda.solve_forward(q)[0][2, 3]
+            self._end_move(q, f'{motion.what} ran against something at z = {z:.3f} m and halted', blocked=True)
         elif self._clock < self._trajectory.duration:
             self._drive(goal, velocity)
         else:
@@ -201,12 +211,20 @@ class BulletArm:
             self._end_move(goal)
         elif overtime > SETTLE_TIME:
             reason = f'{self._move.what} ended {1000 * off:.0f} mm off its goal: something is in the way'
-            self._end_move(goal if off < BLOCKED else q, '' if off < BLOCKED else reason)
+            if off < BLOCKED:
+                self._end_move(goal)
+            else:
+                self._end_move(q, reason, blocked=True)
 
-    def _end_move(self, hold: np.ndarray, error: str = '', cancelled: bool = False) -> None:
+    def _end_move(self, hold: np.ndarray, error: str = '', blocked: bool = False, cancelled: bool = False) -> None:
         self._hold(hold)
         motion, self._move, self._trajectory = self._move, None, None
-        motion.end(error, cancelled)
+        motion.end(error, blocked, cancelled)
+
+    def _push(self) -> float:
+        """Return the newtons that push the hand up, from the force sensor in the wrist."""
+        state = p.getJointState(self.body, HAND_JOINT, physicsClientId=self.client)
+        return state[2][2] + HAND_WEIGHT
 
     def _tick_grip(self, motion: Motion) -> None:
         self._grip_clock += TIME_STEP
@@ -224,7 +242,7 @@ class BulletArm:
 
     def _end_grip(self, error: str = '', cancelled: bool = False) -> None:
         motion, self._grip = self._grip, None
-        motion.end(error, cancelled)
+        motion.end(error, cancelled=cancelled)
 
     def _begin(self, what: str, trajectory: Trajectory) -> Motion:
         self._trajectory, self._clock = trajectory, 0.0
@@ -275,6 +293,7 @@ class BulletArm:
             )
 
     def _prepare_body(self) -> None:
+        p.enableJointForceTorqueSensor(self.body, HAND_JOINT, True, physicsClientId=self.client)
         for joint, angle in zip(ARM_JOINTS, self.home_posture, strict=True):
             p.resetJointState(self.body, joint, angle, physicsClientId=self.client)
         for joint in FINGER_JOINTS:
