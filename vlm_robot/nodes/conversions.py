@@ -28,6 +28,7 @@ from vlm_robot.datatypes import (
     LiftedDetection,
     OptionScore,
     Relation,
+    RgbdImage,
     Scene,
     SceneObject,
     SkillResult,
@@ -39,6 +40,7 @@ from vlm_robot.datatypes import (
 from vlm_robot.errors import ImageError, MotionError
 from vlm_robot.geometry import build_transform, to_quaternion
 
+BASE_FRAME = 'base'
 COLOUR_CHANNELS = {'rgb8': (0, 1, 2), 'bgr8': (2, 1, 0), 'rgba8': (0, 1, 2), 'bgra8': (2, 1, 0), 'mono8': (0, 0, 0)}
 CHANNEL_COUNT = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
 DEPTH_TYPES = {'32FC1': ('f4', 1.0), '16UC1': ('u2', 0.001)}  # number type, metres per unit
@@ -171,6 +173,23 @@ def to_vector(v: Iterable[float]) -> Vector3:
     return Vector3(x=x, y=y, z=z)
 
 
+def to_frame(frame: RgbdImage) -> tuple[Image, Image, CameraInfo, PoseStamped]:
+    """Return colour, depth, calibration and camera pose (in the base frame) with one stamp."""
+    header = to_header(frame.stamp, f'{frame.camera}_optical_frame')
+    pose = to_pose_stamped(frame.T_base_camera, to_header(frame.stamp, BASE_FRAME))
+    depth = to_image(frame.depth, '32FC1', header)
+    return to_image(frame.rgb, 'rgb8', header), depth, to_camera_info(frame.intrinsics, header), pose
+
+
+def from_frame(camera: str, colour: Image, depth: Image, info: CameraInfo, pose: PoseStamped) -> RgbdImage:
+    """Return one frame of a camera; raise ImageError when its parts do not belong together."""
+    rgb, metres, intrinsics = from_colour(colour), from_depth(depth), from_camera_info(info)
+    size = (intrinsics.height_px, intrinsics.width_px)
+    if rgb.shape[:2] != size or metres.shape != size:
+        raise ImageError(f'colour {rgb.shape[:2]}, depth {metres.shape} and camera_info {size} differ in size')
+    return RgbdImage(rgb, metres, intrinsics, from_pose(pose.pose), to_seconds(colour.header.stamp), camera)
+
+
 def to_detection(seen: LiftedDetection | Detection) -> msgs.Detection:
     """Return a detection as a message, with its place where it has one."""
     detection = seen.detection if isinstance(seen, LiftedDetection) else seen
@@ -200,7 +219,7 @@ def from_detections(message: msgs.DetectionArray) -> list[LiftedDetection]:
     ]
 
 
-def to_scene(scene: Scene, text: str, frame: str = 'base') -> msgs.Scene:
+def to_scene(scene: Scene, text: str, frame: str = BASE_FRAME) -> msgs.Scene:
     """Return the scene as a message with its words."""
     message = msgs.Scene(header=to_header(scene.stamp, frame), held=scene.held, text=text)
     message.objects = [

@@ -1,0 +1,79 @@
+"""
+Calls an action and waits for its end from inside a callback, without ever spinning.
+
+The executor's other threads receive the answers; this thread only waits for them, and looks every few milliseconds
+whether it should give up. Spinning inside a callback takes a node out of its executor (ros2/rclpy#1398).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import threading
+import time
+from typing import Any
+
+from rclpy.action import ActionClient
+from rclpy.task import Future
+
+from vlm_robot.errors import MotionError
+
+PERIOD = 0.02  # seconds between two looks at ``check``
+GRACE = 5.0  # seconds that a cancelled goal has to end
+
+
+def call_action(
+    client: ActionClient,
+    goal: Any,
+    check: Callable[[], None] = lambda: None,
+    *,
+    server_timeout: float = 5.0,
+    on_feedback: Callable[[Any], None] | None = None,
+) -> Any:
+    """
+    Send a goal and return its result message.
+
+    :param check: asked all the time; what it raises cancels the goal, waits for its end and is raised again.
+    :param server_timeout: wall-clock seconds until the server must have been found and have answered.
+    :raises MotionError: the server is missing, silent, or does not take the goal.
+    """
+    name = client._action_name
+    _wait_for_server(client, check, server_timeout)
+    handle_feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
+    sent = client.send_goal_async(goal, feedback_callback=handle_feedback)
+    handle = _wait(sent, check, server_timeout, f"action server '{name}' did not answer a goal")
+    if not handle.accepted:
+        raise MotionError(f"action server '{name}' did not take the goal; is it busy?")
+    finished = handle.get_result_async()
+    try:
+        return _wait(finished, check, float('inf'), '').result
+    except Exception:
+        handle.cancel_goal_async()
+        _outlast(finished)
+        raise
+
+
+def _wait_for_server(client: ActionClient, check: Callable[[], None], timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not client.server_is_ready():
+        check()
+        if time.monotonic() > deadline:
+            raise MotionError(f"no action server '{client._action_name}' after {timeout} s; is its node running?")
+        time.sleep(PERIOD)
+
+
+def _wait(future: Future, check: Callable[[], None], timeout: float, complaint: str) -> Any:
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    deadline = time.monotonic() + timeout
+    while not done.wait(PERIOD):
+        check()
+        if time.monotonic() > deadline:
+            raise MotionError(f'{complaint} within {timeout} s')
+    return future.result()
+
+
+def _outlast(future: Future) -> None:
+    """Give a cancelled goal the time to end, so that what runs next does not collide with it."""
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    done.wait(GRACE)
