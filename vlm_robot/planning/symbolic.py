@@ -1,0 +1,129 @@
+"""
+Steps on a symbolic table: what each skill would make true, with nominal positions in the base frame (metres).
+
+It is the forward model of the planner and of plan-only evaluation; it knows no physics and never fails a grasp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import math
+
+from vlm_robot.datatypes import Point, Relation, Scene, SceneObject, Step, WorldState
+from vlm_robot.errors import PlanError
+from vlm_robot.vocabulary import BLOCK_SIZE, LOCATIONS, shape_of
+
+AT_RADIUS = 0.05  # metres XY, the tolerance of the goal predicates (facts of CLIPort and Code as Policies)
+IN_RADIUS = 0.05  # metres XY between a block in a bowl and the bowl
+ON_RADIUS = 0.03  # metres XY between stacked blocks; more and it would fall
+ON_HEIGHT = (0.025, 0.06)  # metres between the centres of stacked 4 cm blocks
+HAND = (0.45, 0.0, 0.35)  # metres, nominal place of a held object
+IN_BOWL_OFFSETS = ((0.0, 0.0), (0.02, 0.02), (-0.02, -0.02), (0.02, -0.02), (-0.02, 0.02))
+IN_BOWL_Z = 0.03  # metres, centre of a block that lies in a bowl
+
+
+def relate(scene: Scene) -> dict[str, tuple[str, str]]:
+    """
+    Return for every object the place that matters: name -> (``in`` | ``on`` | ``at`` | ``held`` | ``table``, what).
+
+    Relations ``in`` and ``on`` of the scene are believed; where the scene has none at all, positions decide.
+    """
+    told = {r.subject: (r.predicate, r.object) for r in scene.relations if r.predicate in ('in', 'on') and r.object in scene.names}
+    places: dict[str, tuple[str, str]] = {}
+    for item in scene.objects:
+        if item.name == scene.held:
+            places[item.name] = ('held', '')
+        elif item.name in told:
+            places[item.name] = told[item.name]
+        elif shape_of(item.label) == 'bowl':
+            places[item.name] = ('table', '')
+        else:
+            places[item.name] = (None if told else _find_support(item, scene)) or _find_location(item)
+    if scene.held and scene.held not in places:
+        places[scene.held] = ('held', '')
+    return places
+
+
+def _find_support(item: SceneObject, scene: Scene) -> tuple[str, str] | None:
+    best: tuple[float, tuple[str, str]] | None = None
+    for other in scene.objects:
+        if other.name in (item.name, scene.held):
+            continue
+        distance = math.dist(item.p_base[:2], other.p_base[:2])
+        if shape_of(other.label) == 'bowl':
+            fits, relation = distance < IN_RADIUS, 'in'
+        else:
+            rise = item.p_base[2] - other.p_base[2]
+            fits, relation = distance < ON_RADIUS and ON_HEIGHT[0] < rise < ON_HEIGHT[1], 'on'
+        rank = distance if relation == 'on' else distance + 1.0  # a block on a block in a bowl is on the block
+        if fits and (best is None or rank < best[0]):
+            best = (rank, (relation, other.name))
+    return best[1] if best else None
+
+
+def _find_location(item: SceneObject) -> tuple[str, str]:
+    for name, xy in LOCATIONS.items():
+        if math.dist(item.p_base[:2], xy) < AT_RADIUS:
+            return 'at', name
+    return 'table', ''
+
+
+def find_covers(scene: Scene) -> dict[str, str]:
+    """Return for every block that has another on top: name -> name of the block on top."""
+    return {what: name for name, (relation, what) in relate(scene).items() if relation == 'on'}
+
+
+def apply(step: Step, scene: Scene) -> Scene:
+    """
+    Return the scene after a step that succeeds.
+
+    :raises PlanError: the step makes no sense here (names an absent object, or places with an empty hand).
+    """
+    if step.skill in ('go_home', 'done', 'refuse'):
+        return scene
+    if step.skill == 'pick':
+        if scene.find(step.target) is None:
+            raise PlanError(f"pick: no '{step.target}' in the scene; it holds {sorted(scene.names)}")
+        return _move(scene, step.target, HAND, step.target, None)
+    held = scene.held
+    if not held or step.target not in ('', held):
+        raise PlanError(f"{step.skill}: asked to place '{step.target}', the hand holds '{held or 'nothing'}'")
+    if step.skill == 'place_at':
+        if step.destination not in LOCATIONS:
+            raise PlanError(f"place_at: no location '{step.destination}'; allowed: {sorted(LOCATIONS)}")
+        return _move(scene, held, (*LOCATIONS[step.destination], BLOCK_SIZE / 2), '', None)
+    if step.skill not in ('place_in', 'place_on'):
+        raise PlanError(f"skill '{step.skill}' has no symbolic effect")
+    goal = scene.find(step.destination)
+    if goal is None or goal.name == held:
+        raise PlanError(f"{step.skill}: no '{step.destination}' to place on; the scene holds {sorted(scene.names)}")
+    relation = Relation(held, step.skill.removeprefix('place_'), goal.name)
+    return _move(scene, held, _rest(step.skill, goal, scene), '', relation)
+
+
+def _rest(skill: str, goal: SceneObject, scene: Scene) -> Point:
+    """Return the centre of a block that was just placed."""
+    x, y, z = goal.p_base
+    if skill == 'place_on':
+        return x, y, z + BLOCK_SIZE
+    inside = sum(place == ('in', goal.name) for place in relate(scene).values())
+    dx, dy = IN_BOWL_OFFSETS[inside % len(IN_BOWL_OFFSETS)]
+    return x + dx, y + dy, IN_BOWL_Z
+
+
+def _move(scene: Scene, name: str, p_base: Point, held: str, relation: Relation | None) -> Scene:
+    known = scene.relations or _write_relations(scene)
+    kept = tuple(r for r in known if r.subject != name and r.predicate in ('in', 'on'))
+    objects = tuple(replace(item, p_base=p_base) if item.name == name else item for item in scene.objects)
+    if scene.find(name) is None:
+        objects += (SceneObject(name, name, p_base),)
+    return replace(scene, objects=objects, relations=kept + ((relation,) if relation else ()), held=held)
+
+
+def _write_relations(scene: Scene) -> tuple[Relation, ...]:
+    return tuple(Relation(name, relation, what) for name, (relation, what) in relate(scene).items() if relation in ('in', 'on'))
+
+
+def to_state(scene: Scene) -> WorldState:
+    """Return positions and hand of a scene, the form that goal predicates read."""
+    return WorldState({item.name: item.p_base for item in scene.objects}, scene.held)
