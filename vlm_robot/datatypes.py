@@ -215,6 +215,7 @@ class TaskResult:
 
     :param status: ``done``, ``refused``, ``failed`` or ``cancelled``.
     :param reason: one sentence for a person.
+    :param plan: what was projected before anything moved.
     """
 
     sentence: str
@@ -222,6 +223,7 @@ class TaskResult:
     reason: str
     records: tuple[StepRecord, ...] = ()
     seconds: float = 0.0
+    plan: Plan = Plan()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -1,0 +1,97 @@
+"""
+Pictures for people: boxes on frames, scores as bars, frames as a film.
+
+Colours of boxes are those of the labels where a label names one. It decides nothing; it only draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import imageio.v3 as iio
+import numpy as np
+
+from vlm_robot.datatypes import Decision, Detection
+from vlm_robot.errors import ImageError
+from vlm_robot.vocabulary import COLOURS
+
+INK, PAPER = (30, 30, 30), (250, 250, 248)
+SAY, CAN, BOTH = (90, 130, 200), (110, 180, 110), (220, 110, 70)  # language, affordance, product
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+ROW_PX, BAR_PX, TEXT_PX = 34, 220, 300
+
+
+def read_image(path: Path) -> np.ndarray:
+    """
+    Return an image file as (H, W, 3) uint8 RGB; grey and RGBA files are converted.
+
+    :raises ImageError: there is no such file or it is no image.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ImageError(f"cannot read the image '{path}': {error.strerror or error}") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if picture is None:
+        raise ImageError(f"'{path}' is no image that can be decoded; PNG, JPEG, BMP, TIFF and WebP can")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def write_image(rgb: np.ndarray, path: Path) -> None:
+    """Write (H, W, 3) uint8 RGB; the ending of the path decides the format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        written = cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise ImageError(f"cannot write '{path}': use an ending such as .png or .jpg") from error
+    if not written:
+        raise ImageError(f"cannot write '{path}'; is the folder writable?")
+
+
+def draw_detections(rgb: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
+    """Return a copy with a box, the label and the score of every detection."""
+    picture = np.ascontiguousarray(rgb).copy()
+    for found in sorted(detections, key=lambda d: d.score):
+        colour = COLOURS.get(found.label.split(' ')[0], (255, 220, 0))
+        left, top, right, bottom = (round(v) for v in found.box_xyxy_px)
+        cv2.rectangle(picture, (left, top), (right, bottom), INK, 3)
+        cv2.rectangle(picture, (left, top), (right, bottom), colour, 2)
+        text = f'{found.label} {found.score:.2f}'
+        (width, height), _ = cv2.getTextSize(text, FONT, 0.4, 1)
+        base = top - 4 if top > height + 8 else bottom + height + 4
+        left = min(left, picture.shape[1] - width - 4)
+        cv2.rectangle(picture, (left, base - height - 3), (left + width + 4, base + 3), PAPER, -1)
+        cv2.putText(picture, text, (left + 2, base), FONT, 0.4, INK, 1, cv2.LINE_AA)
+    return picture
+
+
+def draw_decision(decision: Decision, top: int = 6) -> np.ndarray:
+    """Return bars of language, affordance and product for the best options, as the figures of the SayCan paper."""
+    options = decision.options[:top]
+    picture = np.full((ROW_PX * (len(options) + 1) + 8, TEXT_PX + 3 * BAR_PX, 3), PAPER, np.uint8)
+    for column, (name, colour) in enumerate((('say', SAY), ('can', CAN), ('say x can', BOTH))):
+        cv2.putText(picture, name, (TEXT_PX + column * BAR_PX, 22), FONT, 0.5, colour, 1, cv2.LINE_AA)
+    for row, option in enumerate(options, start=1):
+        base = row * ROW_PX + 18
+        chosen = option.step == decision.chosen.step
+        text = ('> ' if chosen else '  ') + option.text.strip()
+        cv2.putText(picture, text[:36], (8, base), FONT, 0.45, INK, 2 if chosen else 1, cv2.LINE_AA)
+        for column, (value, colour) in enumerate(
+            ((option.language, SAY), (option.affordance, CAN), (option.product, BOTH))
+        ):
+            left = TEXT_PX + column * BAR_PX
+            length = round((BAR_PX - 60) * float(np.clip(value, 0, 1)))
+            cv2.rectangle(picture, (left, base - 12), (left + max(1, length), base + 3), colour, -1)
+            cv2.putText(picture, f'{value:.2f}', (left + length + 6, base), FONT, 0.4, INK, 1, cv2.LINE_AA)
+    return picture
+
+
+def write_film(frames: Sequence[np.ndarray], path: Path, frames_per_second: float = 8.0) -> None:
+    """Write frames of equal size as an animated GIF that plays for ever."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not frames:
+        raise ImageError(f"no frames were taken, so '{path}' cannot be written")
+    small = [cv2.resize(f, (320, 240), interpolation=cv2.INTER_AREA) for f in frames]
+    iio.imwrite(path, np.stack(small), duration=1000 / frames_per_second, loop=0)

@@ -1,0 +1,246 @@
+"""
+The command line ``vlm-robot``: every command teaches itself with ``--help`` and exits with 0 only on success.
+
+Exit codes: 0 success, 1 an error with a reason, 2 wrong usage, 3 the task was refused or failed. Models are loaded inside the
+commands that use them, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import Annotated, Optional
+
+from rich.markup import escape
+import typer
+
+from vlm_robot.console import console, errors, tabulate_benchmark, tabulate_plan, tabulate_report
+from vlm_robot.errors import ScenarioError, VlmRobotError, name_nearest
+
+app = typer.Typer(
+    name='vlm-robot',
+    help='Tell a robot what to do in plain language.\n\nStart with: vlm-robot demo',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+train_app = typer.Typer(help='Train a checkpoint again from nothing.', no_args_is_help=True, rich_markup_mode=None)
+measure_app = typer.Typer(help='Measure a checkpoint again.', no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(train_app, name='train')
+app.add_typer(measure_app, name='measure')
+
+Json = Annotated[Optional[Path], typer.Option('--json', help='Also write the result as JSON to this file.')]
+Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same table, light and cameras.')]
+ConfigFile = Annotated[Optional[Path], typer.Option('--config', help='YAML with settings; config/*.yaml are examples.')]
+
+
+def find_scenario(name: str) -> Path:
+    """Return the file of a scenario given by name or path; raise ScenarioError listing what exists."""
+    from vlm_robot.resources import find
+
+    path = Path(name)
+    if path.suffix in ('.yaml', '.yml') or path.is_file():
+        return path
+    folder = find('sim/scenarios')
+    known = [p.stem for p in folder.glob('*.yaml')]
+    if name not in known:
+        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {sorted(known)} or a YAML file")
+    return folder / f'{name}.yaml'
+
+
+def write_json_file(data, path: Path | None) -> None:
+    """Write plain data as indented JSON where a path was given."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data, indent=2, default=str) + '\n')
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help='Folder for frames, film and report.')] = Path('out/demo'),
+    seed: Seed = 0,
+) -> None:
+    """
+    Start the real ROS 2 graph and give it three sentences; succeed only if the simulator's truth agrees.
+
+    Example: vlm-robot demo --out out/demo
+    """
+    command = [sys.executable, '-m', 'vlm_robot.nodes.demo', '--out', str(out), '--seed', str(seed)]
+    raise typer.Exit(subprocess.call(command, env=os.environ))
+
+
+@app.command()
+def task(
+    sentence: Annotated[str, typer.Argument(help='What the robot shall do, in plain language.')],
+    scenario: Annotated[str, typer.Option(help='Name of a scenario or a YAML file.')] = 'blocks_and_bowls',
+    seed: Seed = 0,
+    out: Annotated[Optional[Path], typer.Option(help='Folder for pictures, film and report.')] = None,
+    json_file: Json = None,
+    config: ConfigFile = None,
+) -> None:
+    """
+    Carry out one sentence in the simulator, without ROS.
+
+    Example: vlm-robot task "put the red block in the green bowl" --out out/task
+    """
+    from vlm_robot.evaluation.tasks import run_sentence
+
+    report = run_sentence(sentence, find_scenario(scenario), seed, out, config)
+    write_json_file(report, json_file)
+    colour = 'green' if report['status'] == 'done' else 'red'
+    console.print(f'[{colour}]{report["status"]}[/{colour}]: {escape(report["reason"])}', highlight=False)
+    if out:
+        console.print(f'pictures and report: {out}')
+    if report['status'] != 'done':
+        raise typer.Exit(3)
+
+
+@app.command()
+def detect(
+    image: Annotated[Path, typer.Argument(help='PNG, JPEG, ...')],
+    query: Annotated[list[str], typer.Option('--query', '-q', help='What to look for; may be repeated.')],
+    model: Annotated[str, typer.Option(help='Checkpoint name or folder; `shipped` is the one inside.')] = 'shipped',
+    threshold: Annotated[Optional[float], typer.Option(min=0, max=1, help="Instead of the checkpoint's own.")] = None,
+    out: Annotated[Optional[Path], typer.Option(help='Write the picture with boxes here.')] = None,
+    json_file: Json = None,
+) -> None:
+    """
+    Find things by words in an image file.
+
+    Example: vlm-robot detect frame.png --query "red block" --query "green bowl" --out found.png
+    """
+    from vlm_robot.annotation import draw_detections, read_image, write_image
+    from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector
+
+    rgb = read_image(image)
+    config = OwlVitConfig(model=model)
+    found = OwlVitDetector(replace(config, threshold=threshold) if threshold is not None else config).detect(rgb, query)
+    for item in found:
+        console.print(f'{item.label:24} {item.score:.3f}  {[round(v, 1) for v in item.box_xyxy_px]}', highlight=False)
+    missing = [q for q in query if q not in {item.label for item in found}]
+    for name in missing:
+        console.print(f'{name:24} not found', style='yellow', highlight=False)
+    if out:
+        write_image(draw_detections(rgb, found), out)
+    rows = [{'label': d.label, 'score': d.score, 'box_xyxy_px': list(d.box_xyxy_px)} for d in found]
+    write_json_file({'image': str(image), 'model': model, 'detections': rows, 'not_found': missing}, json_file)
+
+
+@app.command()
+def render(
+    scenario: Annotated[str, typer.Argument(help='Name of a scenario or a YAML file.')],
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help='The picture.')] = Path('scene.png'),
+    truth: Annotated[Optional[Path], typer.Option(help='JSON with names, places and boxes of what it shows.')] = None,
+    camera: Annotated[str, typer.Option(help='front or top.')] = 'front',
+) -> None:
+    """
+    Draw what a camera of a scenario sees.
+
+    Example: vlm-robot render A --seed 7 --out scene.png --truth scene.json
+    """
+    from vlm_robot.annotation import write_image
+    from vlm_robot.evaluation.tasks import render_scenario
+
+    rgb, data = render_scenario(find_scenario(scenario), seed, camera)
+    write_image(rgb, out)
+    write_json_file(data, truth)
+    console.print(f'{out}: {len(data["objects"])} objects; "{data["sentence"]}"', highlight=False)
+
+
+@app.command()
+def evaluate(
+    suite: Annotated[str, typer.Argument(help='Name of a scenario family (A, A_unseen, ...) or a YAML file.')],
+    tier: Annotated[str, typer.Option(help='T0, T1: plans only. T2, T3: physics. T1 and T3 use the cameras.')] = 'T2',
+    episodes: Annotated[int, typer.Option(min=1, help='How many; one seed each.')] = 50,
+    seed: Seed = 0,
+    jobs: Annotated[int, typer.Option(min=1, help='Processes.')] = max(1, (os.cpu_count() or 1)),
+    json_file: Json = None,
+    csv_file: Annotated[Optional[Path], typer.Option('--csv', help='One row per episode.')] = None,
+    adapter: Annotated[Optional[str], typer.Option(help='LoRA folder, or `none` for the untuned model.')] = None,
+    config: ConfigFile = None,
+) -> None:
+    """
+    Measure how often sentences become true, with intervals and the room that failed.
+
+    Example: vlm-robot evaluate A --tier T2 --episodes 50 --json report.json
+    """
+    from vlm_robot.config import load_config
+    from vlm_robot.evaluation import suite as suites
+    from vlm_robot.sim.scenario import load_scenario
+
+    settings = load_config(config)
+    if adapter is not None:
+        name = '' if adapter == 'none' else adapter
+        settings = replace(settings, language=replace(settings.language, adapter=name))
+    family = load_scenario(find_scenario(suite))
+    with _progress() as progress:
+        bar = progress.add_task(f'{family.name} at {tier}', total=episodes, good=0)
+        good = 0
+
+        def count(result) -> None:
+            nonlocal good
+            good += suites.has_succeeded(result)
+            progress.update(bar, advance=1, good=good)
+
+        seeds = range(seed, seed + episodes)
+        report = suites.evaluate(family, tier, seeds, settings, min(jobs, episodes), count)
+    console.print(tabulate_report(report))
+    for item in report['episodes']:
+        if item['failed_room']:
+            console.print(f'seed {item["seed"]}: {item["failed_room"]}: "{item["sentence"]}" -> '
+                          f'{", ".join(item["plan"])}: {item["status"]}. {item["reason"]}',
+                          highlight=False, markup=False)  # fmt: skip
+    if json_file:
+        suites.write_json(report, json_file)
+    if csv_file:
+        suites.write_csv(report, csv_file)
+
+
+def _progress():
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('{task.fields[good]} true'),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+    )
+
+
+@app.command()
+def bench(json_file: Json = None) -> None:
+    """
+    Compare speed and scores with what one would use instead, in one run, as ratios.
+
+    Example: vlm-robot bench --json bench.json
+    """
+    from vlm_robot.evaluation import detection_benchmark, language_benchmark
+
+    rows = [*language_benchmark.run(), *detection_benchmark.run()]
+    console.print(tabulate_benchmark(rows))
+    write_json_file(rows, json_file)
+
+
+def main() -> None:
+    """Run the command line; known errors become one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except VlmRobotError as error:
+        errors.print(f'[red]error:[/red] {escape(str(error))}', highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print('interrupted')
+        sys.exit(130)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,95 @@
+"""
+The settings of all rooms in one value, read from YAML that only overrides.
+
+Every room keeps its own frozen dataclass beside the code that uses it; here they are put together, unknown keys are refused
+with the nearest known one, and values are converted by the type of their default. ROS parameters come from the same
+fields (``nodes/parameters.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from vlm_robot.errors import ConfigError, name_nearest
+from vlm_robot.language.transformers_model import TransformersConfig
+from vlm_robot.perception.lifting import LiftingConfig
+from vlm_robot.perception.owlvit import OwlVitConfig
+from vlm_robot.planning.closed_loop import ClosedLoopConfig
+from vlm_robot.planning.saycan import SayCanConfig
+from vlm_robot.scene.association import TrackerConfig
+from vlm_robot.skills.motions import SkillConfig
+from vlm_robot.vocabulary import list_labels
+
+Config = TypeVar('Config')
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """Settings of the plain-Python agent; the keys of a ``--config`` file are these fields."""
+
+    detector: OwlVitConfig = field(default_factory=OwlVitConfig)
+    lifting: LiftingConfig = field(default_factory=LiftingConfig)
+    scene: TrackerConfig = field(default_factory=TrackerConfig)
+    language: TransformersConfig = field(default_factory=TransformersConfig)
+    planner: SayCanConfig = field(default_factory=SayCanConfig)
+    loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
+    skills: SkillConfig = field(default_factory=SkillConfig)
+    queries: tuple[str, ...] = field(default_factory=list_labels)
+
+
+def load_config(path: Path | None) -> AgentConfig:
+    """
+    Return the defaults with the values of a YAML file; no path means no change.
+
+    :raises ConfigError: the file cannot be read, a key is unknown or a value is out of range.
+    """
+    if path is None:
+        return AgentConfig()
+    try:
+        data = yaml.safe_load(Path(path).read_text()) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the settings '{path}': {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"'{path}' is not YAML: {error}") from error
+    return override(AgentConfig(), data, str(path))
+
+
+def override(config: Config, data: Any, where: str = '') -> Config:
+    """
+    Return a dataclass with the values of a mapping, nested dataclasses likewise.
+
+    :param where: what error messages call this place.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(f'{where}: expected a mapping of settings, got {data!r}')
+    known = {item.name: getattr(config, item.name) for item in fields(config)}
+    changed = {}
+    for key, value in data.items():
+        if key not in known:
+            raise ConfigError(f"{where}: unknown setting '{key}'{name_nearest(str(key), known)}")
+        place = f'{where}: {key}'
+        old = known[key]
+        changed[key] = override(old, value, place) if is_dataclass(old) else _convert(value, old, place)
+    try:
+        return replace(config, **changed)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'{where}: {error}') from error
+
+
+def _convert(value: Any, old: Any, where: str) -> Any:
+    if isinstance(old, bool) or isinstance(value, bool):
+        if not (isinstance(old, bool) and isinstance(value, bool)):
+            raise ConfigError(f'{where}: expected {type(old).__name__}, got {value!r}')
+        return value
+    if isinstance(old, tuple) and isinstance(value, list):
+        return tuple(value)
+    if isinstance(old, float) and isinstance(value, int):
+        return float(value)
+    if old is not None and not isinstance(value, type(old)):
+        raise ConfigError(f'{where}: expected {type(old).__name__}, got {value!r}')
+    return value

@@ -1,0 +1,73 @@
+"""What a person sees in a terminal: the growing plan with its scores, and the tables of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vlm_robot.datatypes import StepRecord
+
+console = Console()
+errors = Console(stderr=True)
+BAR = '█'
+BAR_LENGTH = 10
+
+
+def draw_bar(value: float) -> str:
+    """Return a bar of up to ten blocks and the number, for 0..1."""
+    return f'{BAR * round(BAR_LENGTH * min(max(value, 0.0), 1.0)):<{BAR_LENGTH}} {value:.2f}'
+
+
+def tabulate_plan(sentence: str, records: Sequence[StepRecord], running: str = '') -> Table:
+    """Return the plan so far: every step with what was said, what can be done, and what came of it."""
+    table = Table(title=escape(f'"{sentence}"'), title_justify='left', expand=False)
+    for name in ('#', 'step', 'say', 'can', 'runner-up', 'outcome'):
+        table.add_column(name, overflow='fold')
+    for number, record in enumerate(records, start=1):
+        table.add_row(str(number), *_describe(record))
+    if running:
+        table.add_row(str(len(records) + 1), running, '', '', '', '[yellow]…[/yellow]')
+    return table
+
+
+def _describe(record: StepRecord) -> tuple[str, ...]:
+    chosen, options = record.decision.chosen, record.decision.options
+    others = [option for option in options if option.step != chosen.step]
+    runner_up = f'{others[0].text.strip()} ({others[0].product:.2f})' if others else ''
+    reason = record.result.reason or record.decision.reason
+    outcome = '[green]ok[/green]' if record.result.success else f'[red]{escape(reason or "failed")}[/red]'
+    return chosen.text.strip(), draw_bar(chosen.language), draw_bar(chosen.affordance), runner_up, outcome
+
+
+def tabulate_report(report: dict) -> Table:
+    """Return the rates of an evaluation with their intervals and the error split."""
+    table = Table(title=f'{report["suite"]} at {report["tier"]}, n = {report["n"]}, from seed {report["seed"]}')
+    for name in ('measure', 'value', '95 % interval (Wilson)'):
+        table.add_column(name)
+    for key in ('plan_success', 'execution_success', 'goal_condition_recall', 'executability'):
+        if report[key] is not None:
+            low, high = report['intervals'].get(key, (None, None))
+            interval = '' if low is None else f'{100 * low:.1f} - {100 * high:.1f} %'
+            table.add_row(key.replace('_', ' '), f'{100 * report[key]:.1f} %', interval)
+    for room, count in report['error_split'].items():
+        table.add_row(f'failed by {room}', str(count), '')
+    return table
+
+
+def tabulate_benchmark(rows: Sequence[dict]) -> Table:
+    """Return the rows of a benchmark side by side."""
+    table = Table(title='ours against what one would use instead, one run')
+    for name in ('name', 'ratio', 'ours', 'theirs', 'largest difference of scores'):
+        table.add_column(name, overflow='fold')
+    for row in rows:
+        table.add_row(
+            row['name'],
+            f'[bold]{row["ratio"]:.1f} x[/bold]',
+            f'{row["ours_s"]:.3f} s',
+            f'{row["theirs_s"]:.3f} s',
+            f'{row["max_score_difference"]:.1e}',
+        )
+    return table

@@ -1,0 +1,20 @@
+"""Loads the models that a run needs, and no others, with a word on what takes long."""
+
+from __future__ import annotations
+
+from vlm_robot.config import AgentConfig
+from vlm_robot.evaluation.episodes import Stack
+from vlm_robot.language.transformers_model import TransformersLanguageModel
+from vlm_robot.perception.owlvit import OwlVitDetector
+from vlm_robot.planning.saycan import SayCanPlanner
+
+
+def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
+    """
+    Load the language model, and the detector where the run ``sees``.
+
+    :raises ModelError: a checkpoint cannot be loaded.
+    """
+    model = TransformersLanguageModel(config.language)
+    detector = OwlVitDetector(config.detector) if sees else None
+    return Stack(config, model, SayCanPlanner(model, config.planner), detector)

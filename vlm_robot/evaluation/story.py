@@ -1,0 +1,55 @@
+"""A page that tells what happened, for a browser: sentences, pictures, scores, the film. No script, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:#222;background:#fafaf8}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid #ccc;padding-top:1rem}
+img{max-width:48%;margin:.2rem;border-radius:4px;vertical-align:top}.ok{color:#287a3c}.bad{color:#b3261e}
+p.scene{color:#555}table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}
+"""
+
+
+def write_story(path: Path, tasks: Sequence[tuple[dict, Sequence[Sequence[str]]]], film: str = '') -> None:
+    """
+    Write an HTML page about tasks.
+
+    :param tasks: the plain data of a task (``describe_result``) with, for every step, the names of picture files beside the page.
+    :param film: name of an animated file beside the page.
+    """
+    parts = [f'<!doctype html><meta charset="utf-8"><title>vlm_robot</title><style>{STYLE}</style><h1>vlm_robot</h1>']
+    if film:
+        parts.append(f'<p><img src="{escape(film)}" alt="film of the arm"></p>')
+    for report, pictures in tasks:
+        parts.append(_tell_task(report, pictures))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(parts), encoding='utf-8')
+
+
+def _tell_task(report: dict, pictures: Sequence[Sequence[str]]) -> str:
+    kind = 'ok' if report['status'] == 'done' else 'bad'
+    parts = [
+        f'<h2>“{escape(report["sentence"])}”</h2>',
+        f'<p class="{kind}">{escape(report["status"])}: {escape(report["reason"])}</p>',
+        f'<p>planned: {escape(", ".join(report["plan"]))}</p>',
+    ]
+    for number, step in enumerate(report['steps'], start=1):
+        outcome = 'ok' if step['success'] else 'bad'
+        parts.append(
+            f'<h3>{number}. {escape(step["step"])} <span class="{outcome}">'
+            f'{"ok" if step["success"] else escape(step["reason"] or "failed")}</span></h3>'
+        )
+        rows = ''.join(
+            f'<tr><td>{escape(o["text"])}</td><td>{o["language"]:.3f}</td><td>{o["affordance"]:.2f}</td>'
+            f'<td>{o["product"]:.3f}</td><td>{escape(o["reason"])}</td></tr>'
+            for o in step['options']
+        )
+        parts.append(f'<table><tr><th>option<th>say<th>can<th>say × can<th></tr>{rows}</table>')
+        parts.append(f'<p class="scene">{escape(step["scene"])}</p>')
+        for name in pictures[number - 1] if number <= len(pictures) else ():
+            parts.append(f'<img src="{escape(name)}" alt="{escape(name)}">')
+    return '\n'.join(parts)
