@@ -13,7 +13,10 @@ import csv
 from dataclasses import asdict, replace
 import json
 import multiprocessing
+import os
 from pathlib import Path
+
+import torch
 
 from vlm_robot.config import AgentConfig
 from vlm_robot.evaluation.episodes import EpisodeResult, Stack, run_episode
@@ -53,7 +56,8 @@ def _run_all(scenario, tier, seeds, config, jobs):
         yield from map(_run_one, tasks)
         return
     context = multiprocessing.get_context('spawn')  # forked torch threads can hang
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
         yield from pool.map(_run_one, tasks)
 
 
