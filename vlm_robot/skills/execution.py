@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
+from vlm_robot.errors import MotionCancelled, MotionError, PlanError, name_nearest
 from vlm_robot.robot.arm import Arm
-from vlm_robot.skills.motions import SkillConfig
+from vlm_robot.robot.safety import CancellableArm, SafeArm
+from vlm_robot.skills.grasping import find_cover
+from vlm_robot.skills.motions import SkillConfig, is_holding, rise
+from vlm_robot.skills.table import SKILLS, SkillSpec
+from vlm_robot.vocabulary import LOCATIONS, shape_of
+
+PSEUDO_SKILLS = ('done', 'refuse')  # decisions of a planner that move nothing
 
 
 def execute(
@@ -34,7 +41,21 @@ def execute(
     :return: expected failures (unknown object, missed grasp, no room, unreachable) as a reason, never raised.
     :raises PlanError: the skill's name is not in the table.
     """
-    raise NotImplementedError
+    config = config or SkillConfig()
+    reason = check_step(step, scene)
+    if reason:
+        return SkillResult(False, reason)
+    if step.skill in PSEUDO_SKILLS:
+        return SkillResult(True, f'{step.skill} moves nothing')
+    guarded: Arm = arm if isinstance(arm, SafeArm) else SafeArm(arm, config.safety)
+    if is_cancelled is not None:
+        guarded = CancellableArm(guarded, is_cancelled)
+    try:
+        return SKILLS[step.skill].function(step, scene, guarded, config)
+    except MotionCancelled as error:
+        return SkillResult(False, f'{step.skill} was cancelled: {error}', cancelled=True)
+    except MotionError as error:
+        return _retreat(guarded, config, f'{step.skill} failed: {error}')
 
 
 def check_step(step: Step, scene: Scene) -> str:
@@ -43,7 +64,13 @@ def check_step(step: Step, scene: Scene) -> str:
 
     :raises PlanError: the skill's name is not in the table.
     """
-    raise NotImplementedError
+    if step.skill in PSEUDO_SKILLS:
+        return ''
+    if step.skill not in SKILLS:
+        known = (*SKILLS, *PSEUDO_SKILLS)
+        raise PlanError(f"there is no skill '{step.skill}'{name_nearest(step.skill, known)}")
+    spec = SKILLS[step.skill]
+    return _check_hand(spec, step, scene) or _check_target(spec, step, scene) or _check_destination(spec, step, scene)
 
 
 def held_after(step: Step, held: str, gripper_width: float, config: SkillConfig | None = None) -> str:
@@ -53,4 +80,59 @@ def held_after(step: Step, held: str, gripper_width: float, config: SkillConfig 
     :param held: what was held before the step.
     :param gripper_width: metres, ``arm.gripper_width()`` after the step, however it ended.
     """
-    raise NotImplementedError
+    if not is_holding(gripper_width, config or SkillConfig()):
+        return ''
+    return step.target if step.skill == 'pick' else held
+
+
+def _check_hand(spec: SkillSpec, step: Step, scene: Scene) -> str:
+    if spec.hand == 'empty' and scene.held:
+        return f'the hand already holds the {scene.held}; place it first'
+    if spec.hand == 'holding' and not scene.held:
+        return f'the hand is empty; pick the {step.target or "block"} first'
+    if spec.hand == 'holding' and step.target not in ('', scene.held):
+        return f'the hand holds the {scene.held}, not the {step.target}; place it first'
+    return ''
+
+
+def _check_target(spec: SkillSpec, step: Step, scene: Scene) -> str:
+    if spec.hand != 'empty' or not spec.target:
+        return ''
+    target = scene.find(step.target)
+    if target is None:
+        return f"there is no '{step.target}' in the scene{name_nearest(step.target, scene.names)}"
+    if shape_of(target.label) != spec.target:
+        return f'the {step.target} is no {spec.target}; {spec.name} takes a {spec.target}'
+    cover = find_cover(target, scene.objects)
+    return f'the {cover.name} lies on the {step.target}; move it first' if cover else ''
+
+
+def _check_destination(spec: SkillSpec, step: Step, scene: Scene) -> str:
+    if not spec.destination:
+        return ''
+    if spec.destination == 'location':
+        if step.destination in LOCATIONS:
+            return ''
+        return f"there is no place '{step.destination}' on the table{name_nearest(step.destination, LOCATIONS)}"
+    destination = scene.find(step.destination)
+    if destination is None:
+        return f"there is no '{step.destination}' in the scene{name_nearest(step.destination, scene.names)}"
+    if step.destination == scene.held:
+        return f'the {scene.held} is in the hand and cannot be its own destination'
+    if shape_of(destination.label) != spec.destination:
+        return f'the {step.destination} is no {spec.destination}; {spec.name} needs a {spec.destination}'
+    others = [item for item in scene.objects if item.name != scene.held]
+    cover = find_cover(destination, others) if spec.destination == 'block' else None
+    return f'the {cover.name} already lies on the {step.destination}; move it first' if cover else ''
+
+
+def _retreat(arm: Arm, config: SkillConfig, reason: str) -> SkillResult:
+    """Leave the table after a refused or blocked move, with whatever is in the hand; return the failure."""
+    try:
+        rise(arm, config)
+        arm.go_home()
+    except MotionCancelled as error:
+        return SkillResult(False, f'{reason}; cancelled on the way home: {error}', cancelled=True)
+    except MotionError as error:
+        reason = f'{reason}; and the arm could not go home: {error}'
+    return SkillResult(False, reason)

@@ -1,9 +1,21 @@
+"""Place at: set the held block down at a named place of the table, or beside it where it is taken."""
+
 from __future__ import annotations
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.robot.arm import Arm
-from vlm_robot.skills.motions import SkillConfig
+from vlm_robot.skills.motions import SkillConfig, release
+from vlm_robot.skills.spots import find_table_spot
+from vlm_robot.vocabulary import LOCATIONS
 
 
 def place_at(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
-    raise NotImplementedError
+    """Set the held block down at ``step.destination``, a key of ``vocabulary.LOCATIONS``."""
+    plan = find_table_spot(LOCATIONS[step.destination], scene, config.free_spot_radius)
+    if not plan.fits:
+        radius_cm = 100 * config.free_spot_radius
+        return SkillResult(
+            False,
+            f'the {step.destination} is taken: the {plan.nearest} leaves no free spot within {radius_cm:.0f} cm',
+        )
+    return release(plan, scene.held, arm, config)

@@ -1,0 +1,132 @@
+"""
+From objects to hand poses: how to take a block, how to turn the hand when it is set down.
+
+Poses are ``T_base_tcp`` of a hand that points straight down; its yaw is the direction in which the fingers open. Pure
+geometry over a Scene: no arm, no simulator. The antipodal top-down grasp of a cube along its own sides is textbook
+material (Murray, Li and Sastry 1994, chapter 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlm_robot.datatypes import Point, Scene, SceneObject
+from vlm_robot.skills.clearance import NO_OBSTACLE, Footprint, measure_clearance, outline_hand, rectangle
+from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
+
+OPENINGS = (0.08, 0.066, 0.056)  # metres, widest first: a wide one forgives errors, a narrow one fits between things
+RELEASE_WIDTH = 0.054  # metres: opens enough to let go, not enough to push a neighbour
+ENOUGH = 0.006  # metres of room beyond which more is no better
+LEAST = -0.004  # metres: objects are seen to a few millimetres; an overlap beyond this is a collision
+BOWL_REACH = 0.05  # metres between centres in the plane: nearer than this, a block is in the bowl
+BOWL_GRASP_RISE = 0.008  # metres above a block's centre where it is taken out of a bowl, so that fingers miss the wall
+EASY_YAW = -np.pi / 2  # radians: the fingers open along base y when the wrist is unturned
+LOWEST_TOOL = 0.016  # metres
+
+
+@dataclass(frozen=True, eq=False)
+class Grasp:
+    """
+    How to take or release an object.
+
+    :param T_base_tcp: (4, 4) tool pose at the moment the fingers close or open.
+    :param opening: metres between the finger tips while the hand comes down.
+    :param clearance: metres to the nearest object; negative where they would overlap.
+    :param nearest: name of that object; empty where nothing is near.
+    """
+
+    T_base_tcp: np.ndarray
+    opening: float
+    clearance: float = NO_OBSTACLE
+    nearest: str = ''
+
+    @property
+    def fits(self) -> bool:
+        """Return whether there is room for the hand."""
+        return self.clearance > LEAST
+
+
+def point_down(xyz, yaw: float) -> np.ndarray:
+    """
+    Return T_base_tcp of a hand that points straight down and opens its fingers along ``yaw``.
+
+    :param yaw: radians; the two fingers are alike, so of the two half turns the one that strains the wrist least is taken.
+    """
+    T = np.eye(4)
+    yaw = (yaw - EASY_YAW + np.pi / 2) % np.pi - np.pi / 2 + EASY_YAW
+    c, s = np.cos(yaw), np.sin(yaw)
+    T[:3, :3] = np.array([(-s, c, 0), (c, s, 0), (0, 0, -1)])
+    T[:3, 3] = xyz
+    return T
+
+
+def opening_yaws(block_yaw: float) -> tuple[float, ...]:
+    """Return the two directions along which fingers close on sides of a cube, the one of the easier wrist first."""
+    turn = (block_yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4
+    return EASY_YAW + turn, turn
+
+
+def plan_grasp(target: SceneObject, scene: Scene) -> Grasp:
+    """Return the best way to take a block from above; check ``fits`` before using it."""
+    others = [item for item in scene.objects if item.name not in (target.name, scene.held)]
+    x, y, z = target.p_base
+    if find_bowl_around(target.p_base, others):
+        heights: tuple[float, ...] = (max(z, 0.02) + BOWL_GRASP_RISE,)
+    else:
+        heights = (snap_height(z),)
+    options = []
+    for height in heights:
+        for yaw in opening_yaws(target.yaw):
+            for opening in OPENINGS:
+                xyz = (x, y, max(height, LOWEST_TOOL))
+                gap, nearest = measure_clearance(outline_hand(xyz, yaw, opening), others)
+                options.append(Grasp(point_down(xyz, yaw), opening, gap, nearest))
+    return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
+
+
+def plan_release(p_base: Point, yaws: Sequence[float], scene: Scene) -> Grasp:
+    """
+    Return the best turn of the hand for setting the held block down.
+
+    :param p_base: metres, where the block's centre shall be.
+    :param yaws: radians, finger directions to choose from, the preferred first.
+    """
+    others = [item for item in scene.objects if item.name != scene.held]
+    half = BLOCK_SIZE / 2
+    options = []
+    for yaw in yaws:
+        block = Footprint(rectangle(p_base[:2], half, half, yaw), p_base[2] - half + 0.004, p_base[2] + half)
+        gap, nearest = measure_clearance([block, *outline_hand(p_base, yaw, RELEASE_WIDTH)], others)
+        options.append(Grasp(point_down(p_base, yaw), RELEASE_WIDTH, gap, nearest))
+    return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
+
+
+def snap_height(z: float) -> float:
+    """Return the centre height of the nearest layer of a stack of cubes on the table, in metres."""
+    layer = max(0, round((z - BLOCK_SIZE / 2) / BLOCK_SIZE))
+    return BLOCK_SIZE / 2 + layer * BLOCK_SIZE
+
+
+def find_bowl_around(p_base: Point, objects: Iterable[SceneObject]) -> SceneObject | None:
+    """Return the bowl over whose floor a point lies; None says that there is none."""
+    bowls = [item for item in objects if shape_of(item.label) == 'bowl']
+    near = [item for item in bowls if distance_xy(item.p_base, p_base) < BOWL_REACH]
+    return min(near, key=lambda item: distance_xy(item.p_base, p_base), default=None)
+
+
+def find_cover(target: SceneObject, objects: Iterable[SceneObject]) -> SceneObject | None:
+    """Return a block that lies on the target; None says that its top is free."""
+    for item in objects:
+        rise = item.p_base[2] - target.p_base[2]
+        if item.name != target.name and shape_of(item.label) == 'block' and rise > 0.6 * BLOCK_SIZE:
+            if distance_xy(item.p_base, target.p_base) < 0.75 * BLOCK_SIZE and rise < 1.5 * BLOCK_SIZE:
+                return item
+    return None
+
+
+def distance_xy(a: Point, b: Point) -> float:
+    """Return the distance of two points in the plane in metres."""
+    return float(np.hypot(a[0] - b[0], a[1] - b[1]))
