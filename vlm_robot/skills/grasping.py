@@ -18,13 +18,13 @@ from vlm_robot.skills.clearance import NO_OBSTACLE, Footprint, measure_clearance
 from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
 
 OPENINGS = (0.08, 0.066, 0.056)  # metres, widest first: a wide one forgives errors, a narrow one fits between things
-RELEASE_WIDTH = 0.054  # metres: opens enough to let go, not enough to push a neighbour
+RELEASE_WIDTH = 0.050  # metres: opens enough to let go, not enough to push a neighbour or to wedge in a bowl
+GRASP_RISE = 0.008  # metres above a block's centre where it is held: it hangs, and the tips stay clear of the floor
+PRESS = 0.008  # metres that a held block is lowered below its planned height in search of contact
 ENOUGH = 0.006  # metres of room beyond which more is no better
 LEAST = -0.004  # metres: objects are seen to a few millimetres; an overlap beyond this is a collision
 BOWL_REACH = 0.05  # metres between centres in the plane: nearer than this, a block is in the bowl
-BOWL_GRASP_RISE = 0.008  # metres above a block's centre where it is taken out of a bowl, so that fingers miss the wall
 EASY_YAW = -np.pi / 2  # radians: the fingers open along base y when the wrist is unturned
-LOWEST_TOOL = 0.016  # metres
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +34,14 @@ class Grasp:
 
     :param T_base_tcp: (4, 4) tool pose at the moment the fingers close or open.
     :param opening: metres between the finger tips while the hand comes down.
+    :param press: metres below the pose to which a held block may be lowered until it touches.
     :param clearance: metres to the nearest object; negative where they would overlap.
     :param nearest: name of that object; empty where nothing is near.
     """
 
     T_base_tcp: np.ndarray
     opening: float
+    press: float = 0.0
     clearance: float = NO_OBSTACLE
     nearest: str = ''
 
@@ -73,34 +75,32 @@ def plan_grasp(target: SceneObject, scene: Scene) -> Grasp:
     """Return the best way to take a block from above; check ``fits`` before using it."""
     others = [item for item in scene.objects if item.name not in (target.name, scene.held)]
     x, y, z = target.p_base
-    if find_bowl_around(target.p_base, others):
-        heights: tuple[float, ...] = (max(z, 0.02) + BOWL_GRASP_RISE,)
-    else:
-        heights = (snap_height(z),)
+    centre_z = max(z, BLOCK_SIZE / 2) if find_bowl_around(target.p_base, others) else snap_height(z)
+    xyz = (x, y, centre_z + GRASP_RISE)
     options = []
-    for height in heights:
-        for yaw in opening_yaws(target.yaw):
-            for opening in OPENINGS:
-                xyz = (x, y, max(height, LOWEST_TOOL))
-                gap, nearest = measure_clearance(outline_hand(xyz, yaw, opening), others)
-                options.append(Grasp(point_down(xyz, yaw), opening, gap, nearest))
+    for yaw in opening_yaws(target.yaw):
+        for opening in OPENINGS:
+            gap, nearest = measure_clearance(outline_hand(xyz, yaw, opening), others)
+            options.append(Grasp(point_down(xyz, yaw), opening, clearance=gap, nearest=nearest))
     return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
 
 
-def plan_release(p_base: Point, yaws: Sequence[float], scene: Scene) -> Grasp:
+def plan_release(p_base: Point, yaws: Sequence[float], scene: Scene, support: str = '') -> Grasp:
     """
     Return the best turn of the hand for setting the held block down.
 
     :param p_base: metres, where the block's centre shall be.
     :param yaws: radians, finger directions to choose from, the preferred first.
+    :param support: name of what the block shall come to lie on or in, which is no obstacle.
     """
-    others = [item for item in scene.objects if item.name != scene.held]
+    others = [item for item in scene.objects if item.name not in (scene.held, support)]
     half = BLOCK_SIZE / 2
+    tool = (*p_base[:2], p_base[2] + GRASP_RISE)
     options = []
     for yaw in yaws:
         block = Footprint(rectangle(p_base[:2], half, half, yaw), p_base[2] - half + 0.004, p_base[2] + half)
-        gap, nearest = measure_clearance([block, *outline_hand(p_base, yaw, RELEASE_WIDTH)], others)
-        options.append(Grasp(point_down(p_base, yaw), RELEASE_WIDTH, gap, nearest))
+        gap, nearest = measure_clearance([block, *outline_hand(tool, yaw, RELEASE_WIDTH)], others)
+        options.append(Grasp(point_down(tool, yaw), RELEASE_WIDTH, PRESS, gap, nearest))
     return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
 
 

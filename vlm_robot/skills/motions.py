@@ -30,9 +30,8 @@ class SkillConfig:
     grip_force: float = 20.0  # N per finger
     open_width: float = 0.08  # m, widest opening
     release_rise: float = 0.025  # m above the planned height where the slow part of lowering begins
-    release_press: float = 0.008  # m below the planned height where lowering ends if nothing was touched
     missed_width: float = 0.010  # m, fingers that close further than this hold no block
-    holding_width: float = 0.050  # m, fingers that stand wider than this hold no block
+    holding_width: float = 0.046  # m, fingers that stand wider than this hold no block
     free_spot_radius: float = 0.05  # m, how far from a named location a block may be set down when it is taken
     safety: SafetyConfig = field(default_factory=SafetyConfig)
 
@@ -107,7 +106,7 @@ def release(grasp: Grasp, name: str, arm: Arm, config: SkillConfig) -> SkillResu
     arm.move_to(raise_to(grasp.T_base_tcp, config.travel_z), config.travel_speed)
     if not is_holding(arm.gripper_width(), config):
         return give_up(arm, config, f'the {name} was dropped on the way')
-    lower(grasp.T_base_tcp, arm, config)
+    lower(grasp, arm, config)
     held = is_holding(arm.gripper_width(), config)
     arm.set_gripper(grasp.opening, config.grip_force)
     arm.move_to(raise_to(arm.tcp_pose(), config.travel_z), config.approach_speed)
@@ -115,13 +114,13 @@ def release(grasp: Grasp, name: str, arm: Arm, config: SkillConfig) -> SkillResu
     return SkillResult(True) if held else SkillResult(False, f'the {name} was dropped while it was set down')
 
 
-def lower(T_base_tcp: np.ndarray, arm: Arm, config: SkillConfig) -> None:
-    """Lower what is held to a pose, the last part slowly, until it touches something."""
-    z = T_base_tcp[2, 3]
+def lower(grasp: Grasp, arm: Arm, config: SkillConfig) -> None:
+    """Lower what is held, the last part slowly, until it touches something or has come to the lowest height."""
+    z = grasp.T_base_tcp[2, 3]
     with suppress(MotionBlocked):
-        arm.move_to(raise_to(T_base_tcp, z + config.release_rise), config.approach_speed)
-        lowest = max(z - config.release_press, config.safety.z_min)
-        arm.move_to(raise_to(T_base_tcp, lowest), config.release_speed)
+        arm.move_to(raise_to(grasp.T_base_tcp, z + config.release_rise), config.approach_speed)
+        lowest = max(z - grasp.press, config.safety.z_min)
+        arm.move_to(raise_to(grasp.T_base_tcp, lowest), config.release_speed)
 
 
 def give_up(arm: Arm, config: SkillConfig, reason: str) -> SkillResult:

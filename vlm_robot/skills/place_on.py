@@ -15,7 +15,7 @@ def place_on(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillRe
     x, y, z = below.p_base
     if not find_bowl_around(below.p_base, scene.objects):
         z = snap_height(z)
-    plan = plan_release((x, y, z + BLOCK_SIZE), opening_yaws(below.yaw), scene)
+    plan = plan_release((x, y, z + BLOCK_SIZE), opening_yaws(below.yaw), scene, below.name)
     if not plan.fits:
         return SkillResult(
             False, f'there is no room for the hand above the {step.destination}: the {plan.nearest} is too near'

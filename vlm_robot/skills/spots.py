@@ -6,15 +6,19 @@ Metres in the base frame; pure geometry over a Scene.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from vlm_robot.datatypes import Point, Scene, SceneObject
+from vlm_robot.datatypes import Scene, SceneObject
 from vlm_robot.skills.grasping import BOWL_REACH, ENOUGH, Grasp, distance_xy, opening_yaws, plan_release
 from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
 
 YAWS = (np.pi / 2, 0.0, np.pi / 4, 3 * np.pi / 4)  # radians; fingers along base y first
 BOWL_BOTTOM = 0.004  # metres, thickness of a bowl's floor
-BOWL_OFFSET = 0.021  # metres from the bowl's centre at which two cubes lie side by side
+BOWL_DROP = 0.008  # metres a block falls into an empty part of a bowl, so that the fingers stay clear of the wall
+BOWL_OFFSET = 0.019  # metres from the bowl's centre for the first of two cubes side by side
+SIDE_BY_SIDE, MOST_OFFSET = 0.041, 0.028  # metres between their centres; the farthest off the bowl's centre
 RINGS = (0.015, 0.03, 0.045)  # metres around a location
 
 
@@ -49,15 +53,37 @@ def find_bowl_spot(bowl: SceneObject, scene: Scene) -> Grasp:
         and item.name != scene.held
         and distance_xy(item.p_base, bowl.p_base) < BOWL_REACH
     ]
-    turns = np.arange(8) * np.pi / 4
-    beside = [(BOWL_OFFSET * np.cos(a), BOWL_OFFSET * np.sin(a), (a + np.pi / 2,)) for a in turns]
-    places = [(bowl.p_base[0] + dx, bowl.p_base[1] + dy, yaws) for dx, dy, yaws in beside]
-    places += [(item.p_base[0], item.p_base[1], opening_yaws(item.yaw)) for item in contents]
+    clear = replace(scene, objects=tuple(item for item in scene.objects if item not in contents))
     options = []
-    for x, y, yaws in places:
-        spot: Point = (float(x), float(y), _support_height((x, y), contents) + BLOCK_SIZE / 2)
-        options.append(plan_release(spot, yaws, scene))
-    return max(options, key=lambda release: (-round(release.T_base_tcp[2, 3], 2), min(release.clearance, ENOUGH)))
+    for x, y, yaws in _bowl_places(bowl, contents):
+        support = _support_height((x, y), contents)
+        drop = BOWL_DROP if support == BOWL_BOTTOM else 0.0
+        plan = plan_release((x, y, support + BLOCK_SIZE / 2 + drop), yaws, clear, bowl.name)
+        options.append(replace(plan, press=0.0) if drop else plan)
+    return max(options, key=lambda plan: (-round(plan.T_base_tcp[2, 3], 2), min(plan.clearance, ENOUGH)))
+
+
+def _bowl_places(bowl: SceneObject, contents: list[SceneObject]) -> list[tuple[float, float, tuple[float, ...]]]:
+    """Return x, y and finger directions worth trying: beside the middle, or opposite to and on top of what is there."""
+    x, y = bowl.p_base[:2]
+    if not contents:
+        turns = np.arange(8) * np.pi / 4
+        return [(x + BOWL_OFFSET * np.cos(a), y + BOWL_OFFSET * np.sin(a), (a + np.pi / 2,)) for a in turns]
+    places = []
+    for item in contents:
+        off, turn = distance_xy(item.p_base, bowl.p_base), np.arctan2(item.p_base[1] - y, item.p_base[0] - x)
+        opposite = SIDE_BY_SIDE - off
+        if opposite <= MOST_OFFSET:
+            places.append((x - opposite * np.cos(turn), y - opposite * np.sin(turn), (turn + np.pi / 2,)))
+        if _is_level(item):
+            places.append((*item.p_base[:2], opening_yaws(item.yaw)))
+    return places or [(*item.p_base[:2], opening_yaws(item.yaw)) for item in contents]
+
+
+def _is_level(item: SceneObject) -> bool:
+    """Return whether a cube in a bowl stands flat: one that leans on the wall has an odd height and a sloping top."""
+    layers = (item.p_base[2] - BOWL_BOTTOM - BLOCK_SIZE / 2) / BLOCK_SIZE
+    return abs(layers - round(layers)) < 0.3
 
 
 def _support_height(spot: tuple[float, float], contents: list[SceneObject]) -> float:
