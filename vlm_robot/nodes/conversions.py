@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import sys
 
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, Pose, PoseStamped, Vector3
+from geometry_msgs.msg import Point, Pose, PoseStamped, TransformStamped, Vector3
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
@@ -156,6 +156,14 @@ def to_pose_stamped(T: np.ndarray, header: Header) -> PoseStamped:
     return PoseStamped(header=header, pose=to_pose(T))
 
 
+def to_transform(pose: PoseStamped, child: str) -> TransformStamped:
+    """Return the pose of a frame as what tf carries."""
+    message = TransformStamped(header=pose.header, child_frame_id=child)
+    message.transform.translation = to_vector(from_point(pose.pose.position))
+    message.transform.rotation = pose.pose.orientation
+    return message
+
+
 def to_point(p: Iterable[float]) -> Point:
     """Return three metres as a point."""
     x, y, z = (float(value) for value in p)
@@ -173,10 +181,10 @@ def to_vector(v: Iterable[float]) -> Vector3:
     return Vector3(x=x, y=y, z=z)
 
 
-def to_frame(frame: RgbdImage) -> tuple[Image, Image, CameraInfo, PoseStamped]:
-    """Return colour, depth, calibration and camera pose (in the base frame) with one stamp."""
-    header = to_header(frame.stamp, f'{frame.camera}_optical_frame')
-    pose = to_pose_stamped(frame.T_base_camera, to_header(frame.stamp, BASE_FRAME))
+def to_frame(frame: RgbdImage, prefix: str = '') -> tuple[Image, Image, CameraInfo, PoseStamped]:
+    """Return colour, depth, calibration and camera pose with one stamp; ``prefix`` comes before the frame ids."""
+    header = to_header(frame.stamp, f'{prefix}{frame.camera}_optical_frame')
+    pose = to_pose_stamped(frame.T_base_camera, to_header(frame.stamp, prefix + BASE_FRAME))
     depth = to_image(frame.depth, '32FC1', header)
     return to_image(frame.rgb, 'rgb8', header), depth, to_camera_info(frame.intrinsics, header), pose
 
@@ -351,6 +359,13 @@ def to_joint_state(names: Iterable[str], positions: Iterable[float], stamp: floa
     return JointState(
         header=to_header(stamp, ''), name=list(names), position=[float(value) for value in positions]
     )
+
+
+def fill_world_state(message: GetWorldState.Response, labels: dict[str, str], poses: dict, held: str) -> None:
+    """Write the simulator's truth into a response; ``poses``: name -> T_base_object, (4, 4)."""
+    message.names, message.held = list(poses), held
+    message.labels = [labels[name] for name in poses]
+    message.poses = [to_pose(T) for T in poses.values()]
 
 
 def from_world_state(message: GetWorldState.Response) -> WorldState:

@@ -1,0 +1,122 @@
+"""
+Keeps what was seen as one scene: detections and the state of the hand come in, the scene goes out, latched.
+
+Positions are in the base frame. Every look of every camera gives one scene message, so that who waits for fresh scenes can
+count looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+import sys
+import threading
+import time
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from std_msgs.msg import Header
+from vlm_robot_interfaces.msg import DetectionArray, HandState
+from vlm_robot_interfaces.msg import Scene as SceneMessage
+from vlm_robot_interfaces.srv import DescribeScene
+
+from vlm_robot.datatypes import Scene
+from vlm_robot.errors import VlmRobotError
+from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.liveness import LifeSign, alive_qos, reliable_qos
+from vlm_robot.scene.association import SceneTracker, TrackerConfig
+from vlm_robot.scene.description import describe
+
+
+@dataclass(frozen=True)
+class SceneNodeConfig:
+    """How detections become objects."""
+
+    describe_timeout: float = 10.0  # wall-clock seconds that describe_scene waits for fresh images
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+
+
+class SceneNode(Node):
+    """The robot's memory of the table as a node."""
+
+    def __init__(self):
+        """Connect to detections and hand."""
+        super().__init__('scene', **lifespan.NODE_OPTIONS)
+        self.config = parameters.declare(self, SceneNodeConfig())
+        self.tracker = SceneTracker(self.config.tracker)
+        self._lock, self._held, self._begin = threading.RLock(), '', 0.0
+        self._closing = threading.Event()
+        group = ReentrantCallbackGroup()
+        self._publisher = self.create_publisher(SceneMessage, 'scene', alive_qos(5, latched=True))
+        self._detections = LifeSign(self, DetectionArray, 'detections', self._on_detections)
+        self._hand = LifeSign(self, HandState, 'hand_state', self._on_hand, latched=True)
+        self.create_subscription(Header, 'world_changed', self._forget, reliable_qos(1, latched=True))
+        self.create_service(DescribeScene, 'describe_scene', self._describe, callback_group=group)
+
+    def close(self) -> None:
+        """Let a waiting service return."""
+        self._closing.set()
+
+    def _on_detections(self, message: DetectionArray) -> None:
+        stamp = conversions.to_seconds(message.header.stamp)
+        with self._lock:
+            if stamp < self._begin:
+                return
+            lifted = conversions.from_detections(message)
+            self.tracker.update(lifted, stamp, message.camera, tuple(message.queries))
+            self._publish()
+
+    def _on_hand(self, message: HandState) -> None:
+        stamp = conversions.to_seconds(message.header.stamp)
+        with self._lock:
+            if message.held == self._held or stamp < self._begin:
+                return
+            self._held = message.held
+            place = conversions.from_point(message.pose.position) if message.held else None
+            try:
+                self.tracker.set_held(message.held, place, stamp)
+            except VlmRobotError as error:
+                self.get_logger().warning(str(error))
+            self._publish()
+
+    def _forget(self, message: Header) -> None:
+        """Start afresh: somebody has put another world before the robot."""
+        with self._lock:
+            self.tracker.reset()
+            self._held, self._begin = '', conversions.to_seconds(message.stamp)
+            self._publish()
+
+    def _publish(self) -> None:
+        scene = self.tracker.scene
+        self._publisher.publish(conversions.to_scene(scene, describe(scene)))
+
+    def _describe(self, request, response):
+        begin, deadline = self._now() - request.max_age, time.monotonic() + self.config.describe_timeout
+        while request.max_age > 0 and self.tracker.scene.stamp < begin and not self._closing.is_set():
+            if time.monotonic() > deadline:
+                response.message = f'no image of the last {request.max_age:g} s came; is the detector running?'
+                return response
+            time.sleep(0.05)
+        with self._lock:
+            scene = select(self.tracker.scene, request.about)
+        unknown = [name for name in request.about if not select(scene, [name]).objects]
+        response.message = f'not in the scene: {unknown}; there are {list(self.tracker.scene.names)}' if unknown else ''
+        response.success = not unknown
+        response.scene = conversions.to_scene(scene, describe(scene, with_positions=True))
+        return response
+
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+
+def select(scene: Scene, about: list[str]) -> Scene:
+    """Return the scene reduced to objects of these names or labels and their relations; no words mean all."""
+    if not about:
+        return scene
+    objects = tuple(item for item in scene.objects if item.name in about or item.label in about)
+    names = {item.name for item in objects}
+    relations = tuple(r for r in scene.relations if r.subject in names or r.object in names)
+    return replace(scene, objects=objects, relations=relations)
+
+
+if __name__ == '__main__':
+    sys.exit(lifespan.run(SceneNode, threads=3))

@@ -1,0 +1,215 @@
+"""
+The simulator as a robot: cameras, joints and clock as topics, the arm as actions, the truth as a service for graders.
+
+All frames and units are those of the values; stamps are simulated seconds. What a real robot's drivers would publish has
+the same names and types, so that the other nodes cannot tell the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import sys
+import threading
+import time
+
+from geometry_msgs.msg import PoseStamped
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
+from vlm_robot_interfaces.action import MoveArm, MoveGripper
+from vlm_robot_interfaces.srv import GetWorldState, LoadScenario
+
+from vlm_robot.errors import ConfigError, MotionBlocked, MotionError, VlmRobotError
+from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.sim_thread import SimThread, Table
+from vlm_robot.sim.bullet_arm import Motion
+
+DEFAULT_SPEED, DEFAULT_FORCE = 0.25, 20.0  # m/s, N: what 0 in a goal stands for
+
+
+@dataclass(frozen=True)
+class SimNodeConfig:
+    """What is simulated, and how often it is told."""
+
+    scenario: str = 'blocks_and_bowls'  # name of a shipped scenario or path of a YAML file
+    seed: int = 0  # 0 or more; the same seed gives the same table
+    real_time_factor: float = 2.0  # simulated seconds per second, as far as the machine can
+    camera_rate: float = 1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
+    joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
+    clock_rate: float = 25.0  # Hz of simulated time
+    namespace_frames: str = ''  # put before every frame id, for example 'left/'
+
+    def __post_init__(self) -> None:
+        """Refuse rates that cannot be."""
+        for name, most in (('real_time_factor', 20.0), ('camera_rate', 60.0), ('joint_rate', 240.0), ('clock_rate', 240.0)):
+            if not 0 < getattr(self, name) <= most:
+                raise ConfigError(f'{name} is {getattr(self, name)}; allowed: above 0, at most {most}')
+        if self.seed < 0:
+            raise ConfigError(f'seed is {self.seed}; allowed: 0 or more')
+
+
+class SimNode(Node):
+    """PyBullet behind topics, actions and services."""
+
+    def __init__(self):
+        """Load the scenario and start to step."""
+        super().__init__('sim', **lifespan.NODE_OPTIONS)
+        self.config = parameters.declare(self, SimNodeConfig(), live=('real_time_factor',), on_change=self._change)
+        self._due: dict[str, float] = {}
+        self._closing = threading.Event()
+        self._cameras: dict[str, tuple] = {}
+        self._clock_topic = self.create_publisher(Clock, '/clock', reliable_qos(1))  # the one name ROS fixes
+        self._joints = self.create_publisher(JointState, 'joint_states', reliable_qos())
+        self._tool = self.create_publisher(PoseStamped, 'tcp_pose', reliable_qos())
+        self._changed = self.create_publisher(Header, 'world_changed', reliable_qos(1, latched=True))
+        self._tf = _create_tf_publisher(self)
+        self.sim = SimThread(self.config.scenario, self.config.seed, self.config.real_time_factor, self._publish)
+        self._serve()
+        self.get_logger().info(f"simulating '{self.config.scenario}', seed {self.config.seed}")
+
+    def _serve(self) -> None:
+        group = ReentrantCallbackGroup()
+        options = {'callback_group': group, 'cancel_callback': lambda goal: CancelResponse.ACCEPT}
+        self._servers = [
+            ActionServer(self, MoveArm, 'move_arm', self._move_arm, **options),
+            ActionServer(self, MoveGripper, 'move_gripper', self._move_gripper, **options),
+            self.create_service(LoadScenario, 'load_scenario', self._load, callback_group=group),
+            self.create_service(GetWorldState, 'get_world_state', self._tell_truth, callback_group=group),
+        ]
+        self.sim.call(self._announce)
+
+    def close(self) -> None:
+        """End running motions and stop the simulation."""
+        self._closing.set()
+        self.sim.close()
+
+    # ---- in the simulation's thread: publish what is due
+
+    def _publish(self, table: Table) -> None:
+        now, config = table.world.time, self.config
+        if self._is_due('clock', now, config.clock_rate):
+            self._clock_topic.publish(Clock(clock=conversions.to_stamp(now)))
+        if self._is_due('joints', now, config.joint_rate):
+            joints = table.arm.joint_states()
+            self._joints.publish(conversions.to_joint_state(joints.names, joints.positions, now))
+            header = conversions.to_header(now, self._frame(conversions.BASE_FRAME))
+            self._tool.publish(conversions.to_pose_stamped(table.arm.tcp_pose(), header))
+        for name, camera in table.cameras.items():
+            if self._is_due(name, now, config.camera_rate):
+                self._publish_frame(name, camera.read())
+
+    def _is_due(self, what: str, now: float, rate: float) -> bool:
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + 1.0 / rate
+        return True
+
+    def _publish_frame(self, name: str, frame) -> None:
+        if name not in self._cameras:
+            kinds = {'image': Image, 'depth': Image, 'camera_info': CameraInfo, 'pose': PoseStamped}
+            self._cameras[name] = tuple(
+                self.create_publisher(kind, f'{name}/{topic}', reliable_qos(2)) for topic, kind in kinds.items()
+            )
+        messages = conversions.to_frame(frame, self.config.namespace_frames)
+        for publisher, message in zip(self._cameras[name], messages, strict=True):
+            publisher.publish(message)
+        if self._tf is not None:
+            transform = conversions.to_transform(messages[3], messages[0].header.frame_id)
+            self._tf.publish(self._tf.msg_type(transforms=[transform]))
+
+    def _announce(self, table: Table) -> None:
+        name = f'{table.scenario} {table.seed}'
+        self._changed.publish(conversions.to_header(table.world.time, name))
+
+    def _frame(self, name: str) -> str:
+        return self.config.namespace_frames + name
+
+    # ---- in the executor's threads
+
+    def _move_arm(self, handle) -> MoveArm.Result:
+        goal, result = handle.request, MoveArm.Result()
+
+        def start(table: Table) -> Motion:
+            if goal.home:
+                return table.arm.start_home()
+            return table.arm.start_move(conversions.from_pose(goal.pose), goal.speed or DEFAULT_SPEED)
+
+        self._carry_out(handle, start, result)
+        result.pose = conversions.to_pose(self.sim.call(lambda table: table.arm.tcp_pose()))
+        return result
+
+    def _move_gripper(self, handle) -> MoveGripper.Result:
+        goal, result = handle.request, MoveGripper.Result()
+        width, force = round(goal.width, 6), goal.force or DEFAULT_FORCE  # float32 0.08 is more than 0.08
+        self._carry_out(handle, lambda table: table.arm.start_gripper(width, force), result)
+        result.width = float(self.sim.call(lambda table: table.arm.gripper_width()))
+        return result
+
+    def _carry_out(self, handle, start: Callable[[Table], Motion], result) -> None:
+        """Start a motion, wait for its end, halt it at once on cancel, and fill the result."""
+        try:
+            self._wait(handle, self.sim.call(lambda table: table.start(start)))
+        except VlmRobotError as error:
+            result.reason, result.cancelled = str(error), handle.is_cancel_requested
+            if isinstance(error, MotionBlocked):
+                result.blocked = True
+            handle.canceled() if result.cancelled else handle.abort()
+            return
+        result.success = True
+        handle.succeed()
+
+    def _wait(self, handle, motion: Motion) -> None:
+        while not motion.done:
+            if self._closing.is_set() or self.sim.failure is not None:
+                raise MotionError(f'the simulator stopped: {self.sim.failure or "it was closed"}')
+            if handle.is_cancel_requested:
+                motion.stop_requested = True
+            time.sleep(0.005)
+        motion.raise_failure()
+
+    def _load(self, request, response):
+        try:
+            if self.sim.call(lambda table: table.is_moving()):
+                raise MotionError('the arm is moving; cancel the task first')
+            table = self.sim.load(request.scenario, request.seed)
+            self.sim.call(self._announce)
+            response.success, response.sentence = True, table.episode.sentence
+            self.get_logger().info(f"loaded '{table.scenario}', seed {table.seed}")
+        except VlmRobotError as error:
+            response.message = str(error)
+            self.get_logger().error(response.message)
+        return response
+
+    def _tell_truth(self, request, response):
+        def read(table: Table) -> None:
+            response.stamp = conversions.to_stamp(table.world.time)
+            conversions.fill_world_state(response, table.world.labels, table.poses(), table.world.state().held)
+
+        try:
+            self.sim.call(read)
+            response.success = True
+        except VlmRobotError as error:
+            response.message = str(error)
+        return response
+
+    def _change(self, config: SimNodeConfig) -> None:
+        self.config = config
+        self.sim.real_time_factor = config.real_time_factor
+
+
+def _create_tf_publisher(node: Node):
+    """Return a publisher of /tf where tf2_msgs is installed (the wheels lack it); None otherwise."""
+    try:
+        from tf2_msgs.msg import TFMessage
+    except ImportError:
+        return None
+    return node.create_publisher(TFMessage, '/tf', reliable_qos(10))
+
+
+if __name__ == '__main__':
+    sys.exit(lifespan.run(SimNode, threads=6))

@@ -1,0 +1,158 @@
+"""
+One thread that owns the PyBullet world and steps it at a rate of real time; others hand it work and wait.
+
+PyBullet is not thread-safe, so whatever touches the world (loading, reading the truth, starting a motion, rendering)
+runs in here between two batches of steps. It knows no ROS.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+import threading
+import time
+from typing import TypeVar
+
+import numpy as np
+import pybullet as p
+
+from vlm_robot.errors import ScenarioError, name_nearest
+from vlm_robot.geometry import build_transform
+from vlm_robot.resources import find
+from vlm_robot.sim.bullet_arm import BulletArm, Motion
+from vlm_robot.sim.bullet_camera import BulletCamera
+from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
+from vlm_robot.sim.world import TIME_STEP, World
+
+Answer = TypeVar('Answer')
+BATCH = 12  # steps at most between two looks at the work that waits: 50 ms of simulated time
+LAG_LIMIT = 0.25  # simulated seconds; a slower machine does not make up for more
+ANSWER_TIMEOUT = 60.0  # wall-clock seconds
+
+
+class Table:
+    """What one seed of one scenario has put into one world."""
+
+    def __init__(self, scenario: str, seed: int, start: float = 0.0):
+        """Build world, arm and cameras; raise ScenarioError. ``start``: seconds at which its clock begins."""
+        self.scenario, self.seed = scenario, seed
+        self.episode: Episode = sample_episode(load_scenario(find_scenario(scenario)), seed)
+        self.world: World = self.episode.build_world()
+        self.world.time += start  # the clock never runs backwards
+        self.arm = BulletArm(self.world)
+        self.motion: Motion | None = None  # the newest that was started
+        self.cameras: dict[str, BulletCamera] = self.episode.build_cameras(self.world)
+
+    def poses(self) -> dict[str, np.ndarray]:
+        """Return the true T_base_object, (4, 4), of every object by name."""
+        client = self.world.client
+        found = {name: p.getBasePositionAndOrientation(body, client) for name, body in self.world.bodies.items()}
+        return {name: build_transform(*place) for name, place in found.items()}
+
+    def start(self, begin: Callable[[Table], Motion]) -> Motion:
+        """Begin a motion and remember it."""
+        self.motion = begin(self)
+        return self.motion
+
+    def is_moving(self) -> bool:
+        """Return whether the arm or the fingers carry out a motion."""
+        return self.motion is not None and not self.motion.done
+
+
+def find_scenario(name: str) -> Path:
+    """Return the file of a scenario given by name or path; raise ScenarioError that names the nearest."""
+    if name.endswith(('.yaml', '.yml')):
+        return Path(name)
+    folder = find('sim/scenarios')
+    if not (folder / f'{name}.yaml').is_file():
+        known = [path.stem for path in folder.glob('*.yaml')]
+        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}")
+    return folder / f'{name}.yaml'
+
+
+class SimThread:
+    """Steps a table until it is closed."""
+
+    def __init__(self, scenario: str, seed: int, real_time_factor: float, on_batch: Callable[[Table], None]):
+        """
+        Load the first table and start to step.
+
+        :param real_time_factor: simulated seconds per wall-clock second, as far as the machine can; may be changed.
+        :param on_batch: called in the thread after every batch of steps, to publish what is due.
+        :raises ScenarioError: there is no such scenario.
+        """
+        self.real_time_factor = real_time_factor
+        self.failure: Exception | None = None
+        self._on_batch = on_batch
+        self._work: deque[tuple[Callable[[Table], object], Future]] = deque()
+        self._wake, self._closing = threading.Event(), False
+        self._table: Table | None = None
+        loaded: Future = Future()
+        self._thread = threading.Thread(target=self._run, args=(scenario, seed, loaded), daemon=True)
+        self._thread.start()
+        loaded.result()
+
+    def call(self, function: Callable[[Table], Answer]) -> Answer:
+        """Run a function of the table in the thread and return its answer, or raise what it raised."""
+        answer: Future = Future()
+        self._work.append((function, answer))
+        self._wake.set()
+        return answer.result(ANSWER_TIMEOUT)
+
+    def load(self, scenario: str, seed: int) -> Table:
+        """Replace the table; an empty name loads the present scenario again. Raise ScenarioError; then nothing changes."""
+
+        def replace(old: Table) -> Table:
+            new = Table(scenario or old.scenario, seed, old.world.time)
+            self._table = new
+            old.world.close()
+            return new
+
+        return self.call(replace)
+
+    def close(self) -> None:
+        """Stop stepping and free the world."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self, scenario: str, seed: int, loaded: Future) -> None:
+        try:
+            self._table = Table(scenario, seed)
+        except Exception as error:  # handed to whoever waits for the first table
+            loaded.set_exception(error)
+            return
+        loaded.set_result(None)
+        try:
+            self._step_until_closed()
+        except Exception as error:  # a broken simulator must show, not hang those who wait
+            self.failure = error
+        for _, answer in self._work:
+            answer.set_exception(ScenarioError(f'the simulator has stopped: {self.failure or "it was closed"}'))
+        self._table.world.close()
+
+    def _step_until_closed(self) -> None:
+        wall, owed = time.monotonic(), 0.0
+        while not self._closing:
+            self._do_work()
+            now = time.monotonic()
+            owed = min(owed + (now - wall) * self.real_time_factor, LAG_LIMIT)
+            wall = now
+            count = min(int(owed / TIME_STEP), BATCH)
+            if count == 0:
+                self._wake.wait(2 * TIME_STEP / self.real_time_factor)
+                self._wake.clear()
+                continue
+            self._table.world.step(count)
+            owed -= count * TIME_STEP
+            self._on_batch(self._table)
+
+    def _do_work(self) -> None:
+        while self._work:
+            function, answer = self._work.popleft()
+            try:
+                answer.set_result(function(self._table))
+            except Exception as error:  # belongs to the caller
+                answer.set_exception(error)

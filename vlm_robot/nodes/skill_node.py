@@ -1,0 +1,135 @@
+"""
+Carries out skills: the action ``execute_skill`` on the newest scene, through the safety limits, cancelled at any moment.
+
+It publishes what the hand holds; the scene node needs it, because no camera sees through a hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+import sys
+import threading
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from std_msgs.msg import Header
+from vlm_robot_interfaces.action import ExecuteSkill
+from vlm_robot_interfaces.msg import HandState
+from vlm_robot_interfaces.msg import Scene as SceneMessage
+
+from vlm_robot.datatypes import Scene, SkillResult, Step
+from vlm_robot.errors import VlmRobotError
+from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.liveness import LifeSign, alive_qos, reliable_qos
+from vlm_robot.nodes.ros_arm import RosArm
+from vlm_robot.robot.safety import SafeArm
+from vlm_robot.skills.execution import execute, held_after
+from vlm_robot.skills.motions import SkillConfig
+
+HAND_PERIOD = 0.5  # seconds between two hand states while nothing happens
+BUSY = 'another skill is running; cancel it or wait for its end'
+
+
+@dataclass(frozen=True)
+class SkillNodeConfig:
+    """The numbers of the skills and the limits of the arm."""
+
+    skills: SkillConfig = field(default_factory=SkillConfig)
+
+
+class SkillNode(Node):
+    """One skill at a time."""
+
+    def __init__(self):
+        """Connect to scene and arm and offer the action."""
+        super().__init__('skill', **lifespan.NODE_OPTIONS)
+        self.config = parameters.declare(self, SkillNodeConfig())
+        self._scene, self._held = Scene(), ''
+        self._busy, self._closing = threading.Lock(), threading.Event()
+        self._handle = None
+        group = ReentrantCallbackGroup()
+        self.arm = SafeArm(RosArm(self, group, self._tell_motion), self.config.skills.safety)
+        self._hand = self.create_publisher(HandState, 'hand_state', alive_qos(5, latched=True))
+        self._scene_sign = LifeSign(self, SceneMessage, 'scene', self._on_scene, latched=True, group=group)
+        self.create_subscription(
+            Header, 'world_changed', self._forget, reliable_qos(1, latched=True), callback_group=group
+        )
+        self.create_timer(HAND_PERIOD, self._publish_hand, callback_group=group)
+        self._server = ActionServer(
+            self,
+            ExecuteSkill,
+            'execute_skill',
+            self._execute,
+            callback_group=group,
+            cancel_callback=lambda handle: CancelResponse.ACCEPT,
+        )
+
+    def close(self) -> None:
+        """Stop the arm and let the running skill return."""
+        self._closing.set()
+        self.arm.stop()
+
+    def _execute(self, handle) -> ExecuteSkill.Result:
+        if not self._busy.acquire(blocking=False):
+            handle.abort()
+            return conversions.to_skill_result(SkillResult(False, BUSY), 0.0)
+        start = self._now()
+        try:
+            self._handle = handle
+            result = self._carry_out(conversions.from_step(handle.request.step), handle)
+        finally:
+            self._handle = None
+            self._busy.release()
+        self._finish(handle, result)
+        return conversions.to_skill_result(result, self._now() - start)
+
+    def _carry_out(self, step: Step, handle) -> SkillResult:
+        scene = self._scene
+        self.get_logger().info(f'{step.skill} {step.target} {step.destination}'.rstrip())
+        try:
+            result = execute(
+                step, scene, self.arm, self.config.skills, lambda: handle.is_cancel_requested or self._closing.is_set()
+            )
+            self._held = held_after(step, self._held, self.arm.gripper_width(), self.config.skills)
+        except VlmRobotError as error:
+            result = SkillResult(False, str(error))
+        self._publish_hand()
+        return result
+
+    def _finish(self, handle, result: SkillResult) -> None:
+        if not result.success:
+            self.get_logger().warning(f'failed: {result.reason}')
+        if result.cancelled and handle.is_cancel_requested:
+            handle.canceled()
+        elif result.success:
+            handle.succeed()
+        else:
+            handle.abort()
+
+    def _tell_motion(self, what: str) -> None:
+        if self._handle is not None:
+            self._handle.publish_feedback(ExecuteSkill.Feedback(phase=what))
+
+    def _publish_hand(self) -> None:
+        try:
+            T, width = self.arm.tcp_pose(), self.arm.gripper_width()
+        except VlmRobotError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=10.0)
+            return
+        self._hand.publish(conversions.to_hand_state(self._held, width, T, self._now()))
+
+    def _on_scene(self, message: SceneMessage) -> None:
+        self._scene = conversions.from_scene(message)
+
+    def _forget(self, message: Header) -> None:
+        """Start afresh: somebody has put another world before the robot."""
+        self._scene, self._held = Scene(stamp=conversions.to_seconds(message.stamp)), ''
+        self._publish_hand()
+
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+
+if __name__ == '__main__':
+    sys.exit(lifespan.run(SkillNode, threads=6))
