@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
+from vlm_robot.agent import OracleEyes
 from vlm_robot.errors import ScenarioError
+from vlm_robot.evaluation.expert import plan_for
+from vlm_robot.evaluation.tasks import find_untruths
+from vlm_robot.sim.bullet_arm import BulletArm
 from vlm_robot.sim.scenario import load_scenario, sample_episode
+from vlm_robot.skills.execution import execute, held_after
 from vlm_robot.vocabulary import SEEN_COLOURS, UNSEEN_COLOURS, ZONE_X, ZONE_Y
 
 FOLDER = Path(__file__).resolve().parents[1] / 'sim' / 'scenarios'
@@ -84,3 +89,20 @@ def test_missing_and_unreadable_files_are_errors(tmp_path):
 def test_negative_seeds_are_refused(scenario):
     with pytest.raises(ScenarioError, match='0 or more'):
         sample_episode(scenario, -1)
+
+
+def test_a_scripted_expert_succeeds(scenario):
+    episode = sample_episode(scenario, 1)
+    world = episode.build_world()
+    arm = BulletArm(world)
+    arm.go_home()
+    eyes = OracleEyes(world)
+    for step in plan_for(episode.goal).steps:
+        scene = eyes.look()
+        result = execute(step, scene, arm)
+        assert result.success, f'{step}: {result.reason}'
+        eyes.set_held(held_after(step, scene.held, arm.gripper_width()), (0, 0, 0))
+    world.settle(0.5)
+    assert episode.goal.holds(world.state()), episode.sentence
+    assert find_untruths(plan_for(episode.goal).steps, world.state()) == ''
+    world.close()

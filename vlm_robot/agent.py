@@ -1,8 +1,9 @@
 """
 The plain-Python wiring of the rooms: cameras -> detector -> scene -> planner -> skills -> arm, without ROS.
 
-The ROS nodes wire the same rooms; what passes here is what runs there. An ``Agent`` looks and acts, ``run`` hands both to
-the closed loop. Perception can be swapped for the simulator's truth (``OracleEyes``), which is how tiers are compared.
+The ROS nodes wire the same rooms; what passes here is what runs there. An ``Agent`` looks and acts, ``run``
+hands both to the closed loop. Perception can be swapped for the simulator's truth (``OracleEyes``), which is
+how tiers are compared.
 """
 
 from __future__ import annotations
@@ -103,9 +104,7 @@ class OracleEyes:
 def scene_of(world: World, held: str = '') -> Scene:
     """Return the simulator's truth as a scene."""
     objects = tuple(
-        SceneObject(
-            name, world.labels[name], world.position(name), _size_of(name), world.yaw(name), 1.0, world.time
-        )
+        SceneObject(name, world.labels[name], world.position(name), _size_of(name), world.yaw(name), 1.0, world.time)
         for name in sorted(world.bodies)
     )
     return Scene(objects, relations_of(objects), held, world.time)

@@ -1,8 +1,8 @@
 """
 The command line ``vlm-robot``: every command teaches itself with ``--help`` and exits with 0 only on success.
 
-Exit codes: 0 success, 1 an error with a reason, 2 wrong usage, 3 the task was refused or failed. Models are loaded inside the
-commands that use them, so that ``--help`` is instant.
+Exit codes: 0 success, 1 an error with a reason, 2 wrong usage, 3 the task was refused or failed. Models are
+loaded inside the commands that use them, so that ``--help`` is instant.
 """
 
 from __future__ import annotations
@@ -203,7 +203,14 @@ def evaluate(
 
 
 def _progress():
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn('{task.description}'),
@@ -228,6 +235,64 @@ def bench(json_file: Json = None) -> None:
     rows = [*language_benchmark.run(), *detection_benchmark.run()]
     console.print(tabulate_benchmark(rows))
     write_json_file(rows, json_file)
+
+
+Minutes = Annotated[float, typer.Option(min=0.1, help='Wall-clock budget; the learning rate falls to zero at its end.')]
+Fresh = Annotated[bool, typer.Option('--fresh', help='Start again instead of resuming what lies in the folder.')]
+
+
+@train_app.command('owlvit')
+def train_owlvit(
+    out: Annotated[Path, typer.Option(help='Folder for the state and the checkpoint.')] = Path('runs/owlvit'),
+    minutes: Minutes = 75.0,
+    seed: Seed = 0,
+    fresh: Fresh = False,
+) -> None:
+    """
+    Train the small OWL-ViT on simulator renders; saves and resumes.
+
+    Example: vlm-robot train owlvit --out runs/owlvit --minutes 75
+    """
+    from vlm_robot.training import owlvit
+
+    console.print(owlvit.train(owlvit.OwlVitTrainingConfig(out=str(out), minutes=minutes, seed=seed, resume=not fresh)))
+
+
+@train_app.command('planner')
+def train_planner(
+    out: Annotated[Path, typer.Option(help='Folder for the state and the adapter.')] = Path('runs/planner'),
+    minutes: Minutes = 60.0,
+    seed: Seed = 0,
+    fresh: Fresh = False,
+) -> None:
+    """
+    Train the planner's LoRA on generated instruction-plan pairs; saves and resumes.
+
+    Example: vlm-robot train planner --out runs/planner --minutes 60
+    """
+    from vlm_robot.training import planner
+
+    config = planner.PlannerTrainingConfig(out=str(out), minutes=minutes, seed=seed, resume=not fresh)
+    console.print(planner.train(config))
+
+
+@measure_app.command('owlvit')
+def measure_owlvit(
+    model: Annotated[str, typer.Option(help='Checkpoint name or folder; `shipped` is the one inside.')] = 'shipped',
+    scenes: Annotated[int, typer.Option(min=1, help='Held-out scenes, seen by both cameras.')] = 150,
+    out: Annotated[Optional[Path], typer.Option(help='Folder for example pictures and the model card.')] = None,
+    json_file: Json = None,
+) -> None:
+    """
+    Measure a detector on held-out scenes: AP50, false alarms on absent things, position errors.
+
+    Example: vlm-robot measure owlvit --scenes 150 --json owlvit.json
+    """
+    from vlm_robot.training import owlvit
+
+    report = owlvit.measure(owlvit.OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
+    console.print_json(data=report)
+    write_json_file(report, json_file)
 
 
 def main() -> None:

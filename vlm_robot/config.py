@@ -1,9 +1,9 @@
 """
 The settings of all rooms in one value, read from YAML that only overrides.
 
-Every room keeps its own frozen dataclass beside the code that uses it; here they are put together, unknown keys are refused
-with the nearest known one, and values are converted by the type of their default. ROS parameters come from the same
-fields (``nodes/parameters.py``).
+Every room keeps its own frozen dataclass beside the code that uses it; here they are put together, unknown
+keys are refused with the nearest known one, and values are converted by the type of their default. ROS
+parameters come from the same fields (``nodes/parameters.py``).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
 Goals: what must be true of the table when a sentence has been carried out.
 
-One checker grades plans (on the symbolic world's positions) and executions (on the simulator's positions). Predicates
-and tolerances: 5 cm in the plane, as CLIPort's bowls (arXiv 2109.12098) and Code as Policies' checks, and the order of heights
-for ``on``. Goal condition recall follows ProgPrompt's formula (arXiv 2209.11302): of the conditions that were false at the
-start, the share that is true at the end.
+One checker grades plans (on the symbolic world's positions) and executions (on the simulator's positions).
+Predicates and tolerances: 5 cm in the plane, as CLIPort's bowls (arXiv 2109.12098) and Code as Policies'
+checks, and the order of heights for ``on``. Goal condition recall follows ProgPrompt's formula (arXiv
+2209.11302): of the conditions that were false at the start, the share that is true at the end.
 
 A goal is written as data::
 

@@ -1,9 +1,10 @@
 """
 The words and places of the blocks-and-bowls table, and which of them training may see.
 
-Colours are the Tableau values of CLIPort and Ravens (google-research/ravens, cliport/cliport utils) plus white; the
-seen/unseen split of colours follows Code as Policies (arXiv 2209.07753, appendix K). Left, right, top and bottom are those
-of the picture that a person opposite the robot sees: top is near the robot (small x), left is negative y.
+Colours are the Tableau values of CLIPort and Ravens (google-research/ravens, cliport/cliport utils) plus
+white; the seen/unseen split of colours follows Code as Policies (arXiv 2209.07753, appendix K). Left, right,
+top and bottom are those of the picture that a person opposite the robot sees: top is near the robot (small
+x), left is negative y.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """
 One episode at one tier: the table, the sentence, what was planned and done, and whether it is true now.
 
-Tiers: T0 plans from the true scene, T1 from the seen scene; T2 acts in physics on true poses, T3 on what the cameras see.
-Plans are graded on a symbolic table that starts as the true one, executions on the simulator's positions, both by the
-same goal. Goal condition recall and executability follow ProgPrompt (arXiv 2209.11302).
+Tiers: T0 plans from the true scene, T1 from the seen scene; T2 acts in physics on true poses, T3 on what the
+cameras see. Plans are graded on a symbolic table that starts as the true one, executions on the simulator's
+positions, both by the same goal. Goal condition recall and executability follow ProgPrompt (arXiv
+2209.11302).
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ def grade_plan(plan: Plan, start: Scene, goal: Goal) -> PlanGrade:
 def run_episode(
     episode: Episode, tier: str, stack: Stack, on_record: Callable[[StepRecord], None] = lambda record: None
 ) -> EpisodeResult:
-    """Run one episode with a goal at a tier; raise ConfigError on an unknown tier or a scenario without a task."""
+    """
+    Run one episode with a goal at a tier; raise ConfigError on an unknown tier or a scenario without a task.
+    """
     if tier not in TIERS:
         raise ConfigError(f"no tier '{tier}'; allowed: {list(TIERS)}")
     if episode.goal is None:
@@ -149,7 +152,9 @@ def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade) -> Episod
 
 
 def describe_record(record: StepRecord, top: int = 5) -> dict:
-    """Return a turn as plain data: what was chosen, the best options with both scores, and what came of it."""
+    """
+    Return a turn as plain data: what was chosen, the best options with both scores, and what came of it.
+    """
     return {
         'step': record.decision.chosen.text.strip(),
         'options': [

@@ -1,8 +1,8 @@
 """
 Numbers about episodes: rates with their intervals, and which room a failure belongs to.
 
-Wilson's score interval (Wilson 1927) is used because rates here are near 1 and n is small. The error split follows
-SayCan's tables (language against affordance) but is measured by swapping tiers on the same seed.
+Wilson's score interval (Wilson 1927) is used because rates here are near 1 and n is small. The error split
+follows SayCan's tables (language against affordance) but is measured by swapping tiers on the same seed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def attribute_failure(tier: str, succeeded: dict[str, bool]) -> str:
 
     :param tier: the tier the episode was run at.
     :param succeeded: tier -> success on the same seed, with ``T0`` and, for T3, ``T2`` known.
-    :return: ``language`` when the plan from the true scene is wrong, ``perception`` when true poses cure it, else
-        ``motion``.
+    :return: ``language`` when the plan from the true scene is wrong, ``perception`` when true poses cure it,
+        else ``motion``.
     """
     if tier == 'T0' or not succeeded['T0']:
         return 'language'

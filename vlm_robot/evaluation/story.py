@@ -1,4 +1,6 @@
-"""A page that tells what happened, for a browser: sentences, pictures, scores, the film. No script, no network."""
+"""
+A page that tells what happened, for a browser: sentences, pictures, scores, the film. No script, no network.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ def write_story(path: Path, tasks: Sequence[tuple[dict, Sequence[Sequence[str]]]
     """
     Write an HTML page about tasks.
 
-    :param tasks: the plain data of a task (``describe_result``) with, for every step, the names of picture files beside the page.
+    :param tasks: the plain data of a task (``describe_result``) with, for every step, the names of picture
+        files beside the page.
     :param film: name of an animated file beside the page.
     """
     parts = [f'<!doctype html><meta charset="utf-8"><title>vlm_robot</title><style>{STYLE}</style><h1>vlm_robot</h1>']

@@ -1,8 +1,8 @@
 """
 Many episodes: run them on all cores, attribute the failures, sum up, write JSON and CSV.
 
-Same seeds, same results, whatever the number of processes. A failed episode is run again at lower tiers on the same seed to
-find the room that failed.
+Same seeds, same results, whatever the number of processes. A failed episode is run again at lower tiers on
+the same seed to find the room that failed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 One sentence in one scenario, told to a person: a table that grows, pictures, a film, a report, plain data.
 
-After the last step the simulator's truth is asked whether every placement that was reported really holds, and the
-scenario's own goal where the sentence is the scenario's own.
+After the last step the simulator's truth is asked whether every placement that was reported really holds, and
+the scenario's own goal where the sentence is the scenario's own.
 """
 
 from __future__ import annotations

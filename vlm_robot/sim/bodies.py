@@ -1,8 +1,8 @@
 """
 The things that lie on the table, made from numbers alone: no mesh files, no physics stepping.
 
-A bowl is drawn as a lathe surface and collides as a ring of thin boxes on a disc, because a moving concave mesh has no
-collision in Bullet. The origin of every body is the centre of its bounding box.
+A bowl is drawn as a lathe surface and collides as a ring of thin boxes on a disc, because a moving concave
+mesh has no collision in Bullet. The origin of every body is the centre of its bounding box.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def create_block(client: int, colour, position, yaw: float = 0.0) -> int:
 
 
 def create_bowl(client: int, colour, position, yaw: float = 0.0) -> int:
-    """Create an open bowl of BOWL_DIAMETER and BOWL_HEIGHT; ``position`` is the centre of its bounding box."""
+    """
+    Create an open bowl of BOWL_DIAMETER and BOWL_HEIGHT; ``position`` is the centre of its bounding box.
+    """
     vertices, indices, normals = build_bowl_surface()
     visual = p.createVisualShape(
         p.GEOM_MESH,
@@ -92,7 +94,8 @@ def build_bowl_surface(segments: int = 32) -> tuple[np.ndarray, np.ndarray, np.n
     """
     Turn the bowl's profile around z.
 
-    :return: vertices (N, 3) metres, triangles (M, 3) of indices, normals (N, 3), outward seen from the material.
+    :return: vertices (N, 3) metres, triangles (M, 3) of indices, normals (N, 3), outward seen from the
+        material.
     """
     bottom, top = -BOWL_HEIGHT / 2, BOWL_HEIGHT / 2
     profile = np.array(

@@ -1,9 +1,10 @@
 """
 Calibrated RGB-D cameras of the simulator, drawn by Bullet's software renderer (no GPU, no display).
 
-``front`` is opposite the robot and looks down at the table, ``top`` hangs above it; up in both pictures is towards the
-robot. Depth is metres along the optical axis. The pictures carry the renderer's own pixel centres: projecting a world
-point through ``intrinsics`` and ``T_base_camera`` hits the pixel that shows it (tests check it).
+``front`` is opposite the robot and looks down at the table, ``top`` hangs above it; up in both pictures is
+towards the robot. Depth is metres along the optical axis. The pictures carry the renderer's own pixel
+centres: projecting a world point through ``intrinsics`` and ``T_base_camera`` hits the pixel that shows it
+(tests check it).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Lighting:
 
 @dataclass(frozen=True)
 class CameraSpec:
-    """Where a camera stands: eye and target in metres in the base frame, up direction, vertical field of view."""
+    """
+    Where a camera stands: eye and target in metres in the base frame, up direction, vertical field of view.
+    """
 
     name: str
     eye: tuple[float, float, float]
@@ -92,9 +95,7 @@ class BulletCamera:
     def read(self) -> RgbdImage:
         """Render the world as it is now."""
         picture = self.render()
-        return RgbdImage(
-            picture.rgb, picture.depth, self.intrinsics, self.T_base_camera, self.world.time, self.name
-        )
+        return RgbdImage(picture.rgb, picture.depth, self.intrinsics, self.T_base_camera, self.world.time, self.name)
 
     def render(self) -> Rendering:
         """Render colour, depth and which body every pixel shows."""

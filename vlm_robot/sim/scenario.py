@@ -1,9 +1,10 @@
 """
 Scenarios: YAML that says what lies on the table, how it is seen, what is asked and when it is done.
 
-A scenario with ``objects`` is one fixed table; one with a ``sampler`` is a family of tables, one per seed. Sentences are
-templates with slots that the sampled table fills. The same seed gives the same table, light, cameras and sentence.
-Training draws its tables from other streams of random numbers (``training``), never from these.
+A scenario with ``objects`` is one fixed table; one with a ``sampler`` is a family of tables, one per seed.
+Sentences are templates with slots that the sampled table fills. The same seed gives the same table, light,
+cameras and sentence. Training draws its tables from other streams of random numbers (``training``), never
+from these.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ def load_scenario(path: Path) -> Scenario:
     try:
         data = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"cannot read scenario '{path}': {error}; `vlm-robot evaluate --help` lists them") from error
+        raise ScenarioError(
+            f"cannot read scenario '{path}': {error}; `vlm-robot evaluate --help` lists them"
+        ) from error
     except yaml.YAMLError as error:
         raise ScenarioError(f"'{path}' is not YAML: {error}") from error
     if not isinstance(data, Mapping):

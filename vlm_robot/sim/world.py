@@ -1,9 +1,10 @@
 """
 The one PyBullet client: a table with blocks and bowls, stepped at 240 Hz.
 
-The base frame is PyBullet's world frame: robot base at the origin, table top at z = 0. The world knows no robot, no
-goal and no camera; an arm registers itself as a ticker and its fingers as the gripper. Grasps hold by contact and
-friction; nothing is ever attached or teleported while time runs. Not thread-safe: one thread owns a world.
+The base frame is PyBullet's world frame: robot base at the origin, table top at z = 0. The world knows no
+robot, no goal and no camera; an arm registers itself as a ticker and its fingers as the gripper. Grasps hold
+by contact and friction; nothing is ever attached or teleported while time runs. Not thread-safe: one thread
+owns a world.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ class World:
             self.add(placement)
 
     def add(self, placement: Placement) -> int:
-        """Put one more object into the world and return its body id; raise ScenarioError on an unknown label."""
+        """
+        Put one more object into the world and return its body id; raise ScenarioError on an unknown label.
+        """
         colour, _, shape = placement.label.partition(' ')
         if shape not in SHAPES or colour not in COLOURS:
             known = [f'{c} {s}' for c in COLOURS for s in SHAPES]
