@@ -1,9 +1,10 @@
 """
 Kinematics of the Franka Emika Panda: forward, Jacobian, inverse with a preferred posture.
 
-Joint angles are radians in the order of the robot; poses are ``T_base_tcp`` as in ``robot.arm``. Numbers: modified
-Denavit-Hartenberg parameters of the Franka Control Interface documentation; joint ranges as in the URDF that pybullet
-ships (its hand, with the tool point 105 mm from the hand's flange). It knows no simulator and moves nothing.
+Joint angles are radians in the order of the robot; poses are ``T_base_tcp`` as in ``robot.arm``.
+Numbers: modified Denavit-Hartenberg parameters of the Franka Control Interface documentation; joint
+ranges as in the URDF that pybullet ships (its hand, with the tool point 105 mm from the hand's flange).
+It knows no simulator and moves nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def solve_forward(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Return where the hand is and how every joint moves it.
 
     :param q: (7,) radians.
-    :return: T_base_tcp (4, 4) and the Jacobian (6, 7): metres and radians of the tool in base axes per radian.
+    :return: T_base_tcp (4, 4) and the Jacobian (6, 7): metres and radians of the tool per radian.
     """
     T = np.eye(4)
     axes, origins = np.empty((7, 3)), np.empty((7, 3))
@@ -78,8 +79,8 @@ def solve_inverse(T_base_tcp: np.ndarray, seed: np.ndarray, posture: np.ndarray 
     x, y, z = T_base_tcp[:3, 3]
     missing_mm = 1000 * np.linalg.norm(error[:3])
     raise MotionError(
-        f'the arm cannot reach ({x:.3f}, {y:.3f}, {z:.3f}) m with that turn of the hand: the nearest posture is '
-        f'{missing_mm:.1f} mm off; choose a place nearer to (0.5, 0.0) or another turn'
+        f'the arm cannot reach ({x:.3f}, {y:.3f}, {z:.3f}) m with that turn of the hand: the nearest posture '
+        f'is {missing_mm:.1f} mm off; choose a place nearer to (0.5, 0.0) or another turn'
     )
 
 

@@ -1,9 +1,11 @@
 """
-A Franka Panda in the PyBullet world: straight lines, speed limits, a force-limited gripper, and a stop that stops.
+A Franka Panda in the PyBullet world: straight lines, speed limits, a force-limited gripper, and a stop
+that stops.
 
-``start_*`` begin a motion that ``tick`` carries on before every physics step, whoever steps the world; the verbs of
-``robot.arm.Arm`` start and step until the motion ends. The fingers hold by contact and friction alone. Only ``stop``
-may be called from another thread. The model is pybullet's own ``franka_panda/panda.urdf``; it knows no cameras.
+``start_*`` begin a motion that ``tick`` carries on before every physics step, whoever steps the world;
+the verbs of ``robot.arm.Arm`` start and step until the motion ends. The fingers hold by contact and
+friction alone. Only ``stop`` may be called from another thread. The model is pybullet's own
+``franka_panda/panda.urdf``; it knows no cameras.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ import pybullet_data
 
 from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
 from vlm_robot.robot import panda
-from vlm_robot.sim.trajectory import Trajectory, plan_joint_move, plan_line
+from vlm_robot.sim.trajectory import plan_joint_move, plan_line, Trajectory
 from vlm_robot.sim.world import TIME_STEP, World
 
 ARM_JOINTS = tuple(range(7))
 FINGER_JOINTS = (9, 10)
 ARM_FORCES = (87.0,) * 4 + (12.0,) * 3  # N m, the real robot's limits
-HOME_POSE = np.array([[1.0, 0, 0, 0.30], [0, -1, 0, 0], [0, 0, -1, 0.42], [0, 0, 0, 1]])  # behind the zone, high
+HOME_POSE = np.array(
+    [[1.0, 0, 0, 0.30], [0, -1, 0, 0], [0, 0, -1, 0.42], [0, 0, 0, 1]]
+)  # behind the zone, high
 FINGER_SPEED = 0.10  # m/s of each finger
 SETTLE_TIME = 0.5  # seconds a finished line may take to come to rest
 GRIPPER_TIMEOUT = 2.0  # seconds
@@ -110,7 +114,7 @@ class BulletArm:
         return self._begin('the move', plan)
 
     def start_home(self) -> Motion:
-        """Begin the way to the home posture, straight in joint space; raise MotionError while another runs."""
+        """Begin the way home, straight in joint space; raise MotionError while another motion runs."""
         self._refuse_while_moving()
         self._descends = False
         return self._begin('the way home', plan_joint_move(self._positions(), self.home_posture))
@@ -126,7 +130,9 @@ class BulletArm:
         if self._grip is not None:
             raise MotionError('the fingers move already; wait until that motion is done, or stop it')
         if not (0.0 <= width <= 0.08 and 0.0 < force <= 70.0):
-            raise MotionError(f'gripper asked for {width} m with {force} N; allowed: 0 to 0.08 m, above 0 to 70 N')
+            raise MotionError(
+                f'gripper asked for {width} m with {force} N; allowed: 0 to 0.08 m, above 0 to 70 N'
+            )
         self._drive_fingers(width, force)
         self._grip_goal, self._grip_clock, self._grip_rest = width, 0.0, 0
         self._grip = Motion('the gripper motion')
@@ -167,7 +173,10 @@ class BulletArm:
         """Return whether both fingers press on something other than each other."""
         if self.gripper_width() <= 0.002:
             return False
-        touching = [p.getContactPoints(self.body, linkIndexA=link, physicsClientId=self.client) for link in FINGER_JOINTS]
+        touching = [
+            p.getContactPoints(self.body, linkIndexA=link, physicsClientId=self.client)
+            for link in FINGER_JOINTS
+        ]
         return all(any(contact[2] != self.body for contact in contacts) for contacts in touching)
 
     def joint_states(self) -> JointStates:
@@ -197,7 +206,9 @@ class BulletArm:
         goal, velocity = self._trajectory.at(self._clock)
         if np.abs(goal - q).max() > LAG or (self._descends and self._push() > CONTACT_FORCE):
             z = panda.solve_forward(q)[0][2, 3]
-            self._end_move(q, f'{motion.what} ran against something at z = {z:.3f} m and halted', blocked=True)
+            self._end_move(
+                q, f'{motion.what} ran against something at z = {z:.3f} m and halted', blocked=True
+            )
         elif self._clock < self._trajectory.duration:
             self._drive(goal, velocity)
         else:
@@ -216,7 +227,9 @@ class BulletArm:
             else:
                 self._end_move(q, reason, blocked=True)
 
-    def _end_move(self, hold: np.ndarray, error: str = '', blocked: bool = False, cancelled: bool = False) -> None:
+    def _end_move(
+        self, hold: np.ndarray, error: str = '', blocked: bool = False, cancelled: bool = False
+    ) -> None:
         self._hold(hold)
         motion, self._move, self._trajectory = self._move, None, None
         motion.end(error, blocked, cancelled)

@@ -1,8 +1,9 @@
 """
 How much room a downward hand has between the objects: convex footprints and the gaps between them.
 
-Metres in the base frame, seen from above. The hand comes straight down, so a part of it can only hit what is taller
-than the part's lowest point. Gaps by separating axes (Gottschalk, Lin and Manocha 1996). Pure geometry.
+Metres in the base frame, seen from above. The hand comes straight down, so a part of it can only hit
+what is taller than the part's lowest point. Gaps by separating axes (Gottschalk, Lin and Manocha 1996).
+Pure geometry.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ TIP_REACH = 0.008  # metres that the finger tips reach below the tool point
 FINGER_THICKNESS = 0.016  # metres along the opening direction, at the tip
 FINGER_HALF_WIDTH = 0.011  # metres across it
 KNUCKLE_THICKNESS, KNUCKLE_RISE = 0.028, 0.015  # metres: fingers are thicker from here up
-HAND_HALF_LENGTH, HAND_HALF_WIDTH, HAND_RISE = 0.104, 0.033, 0.038  # metres; the palm's underside above the tool point
+HAND_HALF_LENGTH, HAND_HALF_WIDTH, HAND_RISE = (
+    0.104,
+    0.033,
+    0.038,
+)  # metres; the palm's underside above the tool point
 BOWL_FLOOR_RADIUS = 0.041  # metres inside, at the bottom
 RIM_PANELS = 16
 NO_OBSTACLE = 1.0  # metres, the gap where nothing is in the way
@@ -45,7 +50,9 @@ def rectangle(centre, half_along: float, half_across: float, yaw: float) -> np.n
     along = np.array([np.cos(yaw), np.sin(yaw)])
     across = np.array([-along[1], along[0]])
     signs = ((1, 1), (-1, 1), (-1, -1), (1, -1))
-    return np.array([np.asarray(centre) + a * half_along * along + b * half_across * across for a, b in signs])
+    return np.array(
+        [np.asarray(centre) + a * half_along * along + b * half_across * across for a, b in signs]
+    )
 
 
 def outline_hand(xyz, yaw: float, opening: float) -> list[Footprint]:

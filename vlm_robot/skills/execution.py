@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
-from vlm_robot.errors import MotionCancelled, MotionError, PlanError, name_nearest
+from vlm_robot.errors import MotionCancelled, MotionError, name_nearest, PlanError
 from vlm_robot.robot.arm import Arm
 from vlm_robot.robot.safety import CancellableArm, SafeArm
 from vlm_robot.skills.grasping import find_cover
-from vlm_robot.skills.motions import SkillConfig, is_holding, rise
+from vlm_robot.skills.motions import is_holding, rise, SkillConfig
 from vlm_robot.skills.table import SKILLS, SkillSpec
 from vlm_robot.vocabulary import LOCATIONS, shape_of
 
@@ -70,7 +70,11 @@ def check_step(step: Step, scene: Scene) -> str:
         known = (*SKILLS, *PSEUDO_SKILLS)
         raise PlanError(f"there is no skill '{step.skill}'{name_nearest(step.skill, known)}")
     spec = SKILLS[step.skill]
-    return _check_hand(spec, step, scene) or _check_target(spec, step, scene) or _check_destination(spec, step, scene)
+    return (
+        _check_hand(spec, step, scene)
+        or _check_target(spec, step, scene)
+        or _check_destination(spec, step, scene)
+    )
 
 
 def held_after(step: Step, held: str, gripper_width: float, config: SkillConfig | None = None) -> str:
@@ -113,7 +117,9 @@ def _check_destination(spec: SkillSpec, step: Step, scene: Scene) -> str:
     if spec.destination == 'location':
         if step.destination in LOCATIONS:
             return ''
-        return f"there is no place '{step.destination}' on the table{name_nearest(step.destination, LOCATIONS)}"
+        return (
+            f"there is no place '{step.destination}' on the table{name_nearest(step.destination, LOCATIONS)}"
+        )
     destination = scene.find(step.destination)
     if destination is None:
         return f"there is no '{step.destination}' in the scene{name_nearest(step.destination, scene.names)}"

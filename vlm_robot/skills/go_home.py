@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.robot.arm import Arm
-from vlm_robot.skills.motions import SkillConfig, rise
+from vlm_robot.skills.motions import rise, SkillConfig
 
 
 def go_home(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:

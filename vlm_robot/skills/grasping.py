@@ -1,9 +1,9 @@
 """
 From objects to hand poses: how to take a block, how to turn the hand when it is set down.
 
-Poses are ``T_base_tcp`` of a hand that points straight down; its yaw is the direction in which the fingers open. Pure
-geometry over a Scene: no arm, no simulator. The antipodal top-down grasp of a cube along its own sides is textbook
-material (Murray, Li and Sastry 1994, chapter 5).
+Poses are ``T_base_tcp`` of a hand that points straight down; its yaw is the direction in which the
+fingers open. Pure geometry over a Scene: no arm, no simulator. The antipodal top-down grasp of a cube
+along its own sides is textbook material (Murray, Li and Sastry 1994, chapter 5).
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlm_robot.datatypes import Point, Scene, SceneObject
-from vlm_robot.skills.clearance import NO_OBSTACLE, Footprint, measure_clearance, outline_hand, rectangle
+from vlm_robot.skills.clearance import Footprint, measure_clearance, NO_OBSTACLE, outline_hand, rectangle
 from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
 
-OPENINGS = (0.08, 0.066, 0.056)  # metres, widest first: a wide one forgives errors, a narrow one fits between things
+OPENINGS = (
+    0.08,
+    0.066,
+    0.056,
+)  # metres, widest first: a wide one forgives errors, a narrow one fits between things
 RELEASE_WIDTH = 0.050  # metres: opens enough to let go, not enough to push a neighbour or to wedge in a bowl
-GRASP_RISE = 0.008  # metres above a block's centre where it is held: it hangs, and the tips stay clear of the floor
+GRASP_RISE = (
+    0.008  # metres above a block's centre where it is held: it hangs, and the tips stay clear of the floor
+)
 PRESS = 0.008  # metres that a held block is lowered below its planned height in search of contact
 ENOUGH = 0.006  # metres of room beyond which more is no better
 LEAST = -0.004  # metres: objects are seen to a few millimetres; an overlap beyond this is a collision
@@ -55,7 +61,7 @@ def point_down(xyz, yaw: float) -> np.ndarray:
     """
     Return T_base_tcp of a hand that points straight down and opens its fingers along ``yaw``.
 
-    :param yaw: radians; the two fingers are alike, so of the two half turns the one that strains the wrist least is taken.
+    :param yaw: radians; the fingers are alike, so of the two half turns the one easier for the wrist is taken.
     """
     T = np.eye(4)
     yaw = (yaw - EASY_YAW + np.pi / 2) % np.pi - np.pi / 2 + EASY_YAW
@@ -66,7 +72,7 @@ def point_down(xyz, yaw: float) -> np.ndarray:
 
 
 def opening_yaws(block_yaw: float) -> tuple[float, ...]:
-    """Return the two directions along which fingers close on sides of a cube, the one of the easier wrist first."""
+    """Return the two directions along which fingers close on sides of a cube, the easier one first."""
     turn = (block_yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4
     return EASY_YAW + turn, turn
 
@@ -120,10 +126,12 @@ def find_bowl_around(p_base: Point, objects: Iterable[SceneObject]) -> SceneObje
 def find_cover(target: SceneObject, objects: Iterable[SceneObject]) -> SceneObject | None:
     """Return a block that lies on the target; None says that its top is free."""
     for item in objects:
+        if item.name == target.name or shape_of(item.label) != 'block':
+            continue
         rise = item.p_base[2] - target.p_base[2]
-        if item.name != target.name and shape_of(item.label) == 'block' and rise > 0.6 * BLOCK_SIZE:
-            if distance_xy(item.p_base, target.p_base) < 0.75 * BLOCK_SIZE and rise < 1.5 * BLOCK_SIZE:
-                return item
+        near = distance_xy(item.p_base, target.p_base) < 0.75 * BLOCK_SIZE
+        if near and 0.6 * BLOCK_SIZE < rise < 1.5 * BLOCK_SIZE:
+            return item
     return None
 
 

@@ -1,8 +1,8 @@
 """
 The few movements that every skill is made of, and the numbers that shape them.
 
-Everything happens above a flat table (z = 0) with a hand that points straight down; the arm's own sensing (tool
-pose, gripper width) is all that is known here: no camera, no simulator, no ROS.
+Everything happens above a flat table (z = 0) with a hand that points straight down; the arm's own
+sensing (tool pose, gripper width) is all that is known here: no camera, no simulator, no ROS.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from vlm_robot.skills.grasping import Grasp
 class SkillConfig:
     """Numbers of all skills; metres, metres per second, newtons."""
 
-    travel_z: float = 0.24  # m, tool height in transit: a stack of 3 (0.12), a held block below the tool, 8 cm to spare
+    travel_z: float = (
+        0.24  # m, tool height in transit: a stack of 3 (0.12), a held block below the tool, 8 cm to spare
+    )
     travel_speed: float = 0.55  # m/s in free air
     approach_speed: float = 0.22  # m/s within reach of objects
     release_speed: float = 0.08  # m/s, the last centimetres before letting go
@@ -32,7 +34,9 @@ class SkillConfig:
     release_rise: float = 0.025  # m above the planned height where the slow part of lowering begins
     missed_width: float = 0.010  # m, fingers that close further than this hold no block
     holding_width: float = 0.046  # m, fingers that stand wider than this hold no block
-    free_spot_radius: float = 0.05  # m, how far from a named location a block may be set down when it is taken
+    free_spot_radius: float = (
+        0.05  # m, how far from a named location a block may be set down when it is taken
+    )
     safety: SafetyConfig = field(default_factory=SafetyConfig)
 
     def __post_init__(self):
@@ -40,7 +44,7 @@ class SkillConfig:
         for name in ('travel_speed', 'approach_speed', 'release_speed'):
             if not 0 < getattr(self, name) <= self.safety.max_speed:
                 raise ConfigError(
-                    f'skills.{name} is {getattr(self, name)} m/s; allowed: above 0, at most {self.safety.max_speed}'
+                    f'skills.{name} is {getattr(self, name)} m/s; allowed: at most {self.safety.max_speed}'
                 )
         if not 0 < self.missed_width < self.holding_width < self.open_width:
             raise ConfigError('skills need 0 < missed_width < holding_width < open_width')
@@ -115,7 +119,7 @@ def release(grasp: Grasp, name: str, arm: Arm, config: SkillConfig) -> SkillResu
 
 
 def lower(grasp: Grasp, arm: Arm, config: SkillConfig) -> None:
-    """Lower what is held, the last part slowly, until it touches something or has come to the lowest height."""
+    """Lower what is held, the last part slowly, until it touches something or is as low as it may be."""
     z = grasp.T_base_tcp[2, 3]
     with suppress(MotionBlocked):
         arm.move_to(raise_to(grasp.T_base_tcp, z + config.release_rise), config.approach_speed)

@@ -13,6 +13,7 @@ def pick(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult
     grasp = plan_grasp(scene.find(step.target), scene)
     if not grasp.fits:
         return SkillResult(
-            False, f'there is no room for the fingers around the {step.target}: the {grasp.nearest} is too near'
+            False,
+            f'there is no room for the fingers around the {step.target}: the {grasp.nearest} is too near',
         )
     return take(grasp, step.target, arm, config)

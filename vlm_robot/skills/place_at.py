@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.robot.arm import Arm
-from vlm_robot.skills.motions import SkillConfig, release
+from vlm_robot.skills.motions import release, SkillConfig
 from vlm_robot.skills.spots import find_table_spot
 from vlm_robot.vocabulary import LOCATIONS
 
@@ -16,6 +16,6 @@ def place_at(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillRe
         radius_cm = 100 * config.free_spot_radius
         return SkillResult(
             False,
-            f'the {step.destination} is taken: the {plan.nearest} leaves no free spot within {radius_cm:.0f} cm',
+            f'the {step.destination} is taken: no free spot within {radius_cm:.0f} cm beside the {plan.nearest}',
         )
     return release(plan, scene.held, arm, config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.robot.arm import Arm
-from vlm_robot.skills.motions import SkillConfig, release
+from vlm_robot.skills.motions import release, SkillConfig
 from vlm_robot.skills.spots import find_bowl_spot
 
 
@@ -13,6 +13,7 @@ def place_in(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillRe
     plan = find_bowl_spot(scene.find(step.destination), scene)
     if not plan.fits:
         return SkillResult(
-            False, f'there is no room for the hand in the {step.destination}: the {plan.nearest} is in the way'
+            False,
+            f'there is no room for the hand in the {step.destination}: the {plan.nearest} is in the way',
         )
     return release(plan, scene.held, arm, config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.robot.arm import Arm
 from vlm_robot.skills.grasping import find_bowl_around, opening_yaws, plan_release, snap_height
-from vlm_robot.skills.motions import SkillConfig, release
+from vlm_robot.skills.motions import release, SkillConfig
 from vlm_robot.vocabulary import BLOCK_SIZE
 
 
@@ -18,6 +18,7 @@ def place_on(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillRe
     plan = plan_release((x, y, z + BLOCK_SIZE), opening_yaws(below.yaw), scene, below.name)
     if not plan.fits:
         return SkillResult(
-            False, f'there is no room for the hand above the {step.destination}: the {plan.nearest} is too near'
+            False,
+            f'there is no room for the hand above the {step.destination}: the {plan.nearest} is too near',
         )
     return release(plan, scene.held, arm, config)

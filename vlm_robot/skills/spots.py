@@ -1,5 +1,6 @@
 """
-Where exactly a block goes: a free spot near a table location, a spot inside a bowl that may hold blocks already.
+Where exactly a block goes: a free spot near a table location, a spot inside a bowl that may hold blocks
+already.
 
 Metres in the base frame; pure geometry over a Scene.
 """
@@ -11,13 +12,16 @@ from dataclasses import replace
 import numpy as np
 
 from vlm_robot.datatypes import Scene, SceneObject
-from vlm_robot.skills.grasping import BOWL_REACH, ENOUGH, Grasp, distance_xy, opening_yaws, plan_release
+from vlm_robot.skills.grasping import BOWL_REACH, distance_xy, ENOUGH, Grasp, opening_yaws, plan_release
 from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
 
 YAWS = (np.pi / 2, 0.0, np.pi / 4, 3 * np.pi / 4)  # radians; fingers along base y first
 BOWL_BOTTOM = 0.004  # metres, thickness of a bowl's floor
-BOWL_DROP = 0.008  # metres a block falls into an empty part of a bowl, so that the fingers stay clear of the wall
+BOWL_DROP = (
+    0.008  # metres a block falls into an empty part of a bowl, so that the fingers stay clear of the wall
+)
 BOWL_OFFSET = 0.019  # metres from the bowl's centre for the first of two cubes side by side
+OVERLAP = 0.036  # metres between centres below which one cube would rest on the other
 SIDE_BY_SIDE, MOST_OFFSET = 0.041, 0.028  # metres between their centres; the farthest off the bowl's centre
 RINGS = (0.015, 0.03, 0.045)  # metres around a location
 
@@ -26,7 +30,7 @@ def find_table_spot(place: tuple[float, float], scene: Scene, radius: float) -> 
     """
     Return how to release the held block at a place of the table, or as near to it as there is room.
 
-    :param radius: metres, how far from the place is still good; the best found is returned even if it does not fit.
+    :param radius: metres, how far from the place is still good; the best is returned even if it does not fit.
     """
     best: Grasp | None = None
     for ring in (0.0, *(r for r in (*RINGS, radius * 0.96) if r < radius)):
@@ -63,8 +67,10 @@ def find_bowl_spot(bowl: SceneObject, scene: Scene) -> Grasp:
     return max(options, key=lambda plan: (-round(plan.T_base_tcp[2, 3], 2), min(plan.clearance, ENOUGH)))
 
 
-def _bowl_places(bowl: SceneObject, contents: list[SceneObject]) -> list[tuple[float, float, tuple[float, ...]]]:
-    """Return x, y and finger directions worth trying: beside the middle, or opposite to and on top of what is there."""
+def _bowl_places(
+    bowl: SceneObject, contents: list[SceneObject]
+) -> list[tuple[float, float, tuple[float, ...]]]:
+    """Return x, y and finger directions to try: beside the middle, or opposite to and on top of others."""
     x, y = bowl.p_base[:2]
     if not contents:
         turns = np.arange(8) * np.pi / 4
@@ -75,18 +81,25 @@ def _bowl_places(bowl: SceneObject, contents: list[SceneObject]) -> list[tuple[f
         opposite = SIDE_BY_SIDE - off
         if opposite <= MOST_OFFSET:
             places.append((x - opposite * np.cos(turn), y - opposite * np.sin(turn), (turn + np.pi / 2,)))
-        if _is_level(item):
-            places.append((*item.p_base[:2], opening_yaws(item.yaw)))
-    return places or [(*item.p_base[:2], opening_yaws(item.yaw)) for item in contents]
+        places.append((*item.p_base[:2], opening_yaws(item.yaw)))
+    return [place for place in places if all(map(_is_level, _supports(place, contents)))] or places
 
 
 def _is_level(item: SceneObject) -> bool:
-    """Return whether a cube in a bowl stands flat: one that leans on the wall has an odd height and a sloping top."""
+    """Return whether a cube in a bowl stands flat; one that leans on the wall has an odd height."""
     layers = (item.p_base[2] - BOWL_BOTTOM - BLOCK_SIZE / 2) / BLOCK_SIZE
     return abs(layers - round(layers)) < 0.3
 
 
-def _support_height(spot: tuple[float, float], contents: list[SceneObject]) -> float:
-    """Return the height on which a cube set down at the spot comes to lie."""
-    below = [item for item in contents if distance_xy((*spot, 0.0), item.p_base) < 0.9 * BLOCK_SIZE]
-    return max((item.p_base[2] + BLOCK_SIZE / 2 for item in below), default=BOWL_BOTTOM)
+def _supports(place, contents: list[SceneObject]) -> list[SceneObject]:
+    """Return the cubes that would carry one set down at the place: the topmost ones under it."""
+    below = [
+        item for item in contents if np.hypot(place[0] - item.p_base[0], place[1] - item.p_base[1]) < OVERLAP
+    ]
+    top = max((item.p_base[2] for item in below), default=0.0)
+    return [item for item in below if item.p_base[2] > top - BLOCK_SIZE / 2]
+
+
+def _support_height(place, contents: list[SceneObject]) -> float:
+    """Return the height on which a cube set down at the place comes to lie."""
+    return max((item.p_base[2] + BLOCK_SIZE / 2 for item in _supports(place, contents)), default=BOWL_BOTTOM)
