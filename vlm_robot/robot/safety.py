@@ -164,7 +164,7 @@ def check_pose(T_base_tcp: np.ndarray, config: SafetyConfig) -> str:
             )
     tilt_deg = float(np.degrees(np.arccos(np.clip(-R[2, 2], -1.0, 1.0))))
     if tilt_deg > config.max_tilt_deg:
-        return f'the hand was asked to tilt by {tilt_deg:.1f} degrees; allowed: {config.max_tilt_deg} from straight down'
+        return f'the hand was asked to tilt by {tilt_deg:.1f} degrees; allowed: {config.max_tilt_deg} degrees'
     return ''
 
 

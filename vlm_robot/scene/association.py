@@ -84,7 +84,7 @@ class SceneTracker:
         Take in one look of one camera and return the new scene.
 
         :param lifted: what was found in this frame; may be empty.
-        :param stamp: seconds, the time of the frame; frames older than the last change of the hand are ignored.
+        :param stamp: seconds, frames from before the last change of the hand are ignored.
         :param queries: the labels that were looked for: only objects of these labels can be missed.
         """
         if stamp < self._hand_stamp:

@@ -1,6 +1,5 @@
 """
-A Franka Panda in the PyBullet world: straight lines, speed limits, a force-limited gripper, and a stop
-that stops.
+A Franka Panda in the PyBullet world: straight lines, a gripper with force, a stop that stops.
 
 ``start_*`` begin a motion that ``tick`` carries on before every physics step, whoever steps the world;
 the verbs of ``robot.arm.Arm`` start and step until the motion ends. The fingers hold by contact and
@@ -10,14 +9,13 @@ friction alone. Only ``stop`` may be called from another thread. The model is py
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pybullet as p
 import pybullet_data
 
-from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
+from vlm_robot.errors import MotionError
 from vlm_robot.robot import panda
+from vlm_robot.sim.motion import JointStates, Motion
 from vlm_robot.sim.trajectory import plan_joint_move, plan_line, Trajectory
 from vlm_robot.sim.world import TIME_STEP, World
 
@@ -36,45 +34,6 @@ LAG = 0.15  # radians behind the plan: the arm pushes against something
 CONTACT_FORCE = 12.0  # N upward on a descending hand; speeding up and braking alone show less than 4 N
 HAND_JOINT = 8
 HAND_WEIGHT = 9.91  # N, hand and fingers
-
-
-@dataclass
-class Motion:
-    """
-    One running motion.
-
-    :param error: why it failed; empty while it runs and after a success.
-    :param blocked: it ran against something; ``error`` says so too.
-    :param cancelled: it was stopped on request.
-    """
-
-    what: str
-    done: bool = False
-    error: str = ''
-    blocked: bool = False
-    cancelled: bool = False
-    stop_requested: bool = False
-
-    def end(self, error: str = '', blocked: bool = False, cancelled: bool = False) -> None:
-        """Note the end; ``done`` comes last, for readers in other threads."""
-        self.error, self.blocked, self.cancelled = error, blocked, cancelled
-        self.done = True
-
-    def raise_failure(self) -> None:
-        """Raise what went wrong, if anything did."""
-        if self.cancelled:
-            raise MotionCancelled(f'{self.what} was stopped on request; the arm stands where it was stopped')
-        if self.error:
-            raise (MotionBlocked if self.blocked else MotionError)(self.error)
-
-
-@dataclass(frozen=True)
-class JointStates:
-    """Names, positions (radians, metres for the fingers) and velocities of the nine moving joints."""
-
-    names: tuple[str, ...]
-    positions: tuple[float, ...]
-    velocities: tuple[float, ...]
 
 
 class BulletArm:

@@ -61,7 +61,7 @@ def point_down(xyz, yaw: float) -> np.ndarray:
     """
     Return T_base_tcp of a hand that points straight down and opens its fingers along ``yaw``.
 
-    :param yaw: radians; the fingers are alike, so of the two half turns the one easier for the wrist is taken.
+    :param yaw: radians; the fingers are alike, so the half turn easier for the wrist is taken.
     """
     T = np.eye(4)
     yaw = (yaw - EASY_YAW + np.pi / 2) % np.pi - np.pi / 2 + EASY_YAW

@@ -24,7 +24,7 @@ class SkillConfig:
     """Numbers of all skills; metres, metres per second, newtons."""
 
     travel_z: float = (
-        0.24  # m, tool height in transit: a stack of 3 (0.12), a held block below the tool, 8 cm to spare
+        0.24  # m, tool height in transit: 0.12 for a stack of 3, 0.03 for a held block, and room
     )
     travel_speed: float = 0.55  # m/s in free air
     approach_speed: float = 0.22  # m/s within reach of objects
@@ -34,9 +34,7 @@ class SkillConfig:
     release_rise: float = 0.025  # m above the planned height where the slow part of lowering begins
     missed_width: float = 0.010  # m, fingers that close further than this hold no block
     holding_width: float = 0.046  # m, fingers that stand wider than this hold no block
-    free_spot_radius: float = (
-        0.05  # m, how far from a named location a block may be set down when it is taken
-    )
+    free_spot_radius: float = 0.05  # m, how far from a named location that is taken a block may be set down
     safety: SafetyConfig = field(default_factory=SafetyConfig)
 
     def __post_init__(self):

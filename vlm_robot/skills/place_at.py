@@ -13,9 +13,7 @@ def place_at(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillRe
     """Set the held block down at ``step.destination``, a key of ``vocabulary.LOCATIONS``."""
     plan = find_table_spot(LOCATIONS[step.destination], scene, config.free_spot_radius)
     if not plan.fits:
-        radius_cm = 100 * config.free_spot_radius
-        return SkillResult(
-            False,
-            f'the {step.destination} is taken: no free spot within {radius_cm:.0f} cm beside the {plan.nearest}',
-        )
+        reach = f'{100 * config.free_spot_radius:.0f} cm'
+        reason = f'the {step.destination} is taken: no free spot within {reach} beside the {plan.nearest}'
+        return SkillResult(False, reason)
     return release(plan, scene.held, arm, config)

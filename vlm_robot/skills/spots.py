@@ -1,6 +1,5 @@
 """
-Where exactly a block goes: a free spot near a table location, a spot inside a bowl that may hold blocks
-already.
+Where exactly a block goes: a free spot near a table location, or beside what a bowl holds already.
 
 Metres in the base frame; pure geometry over a Scene.
 """
