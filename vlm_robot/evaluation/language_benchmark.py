@@ -51,7 +51,8 @@ def run(model: TransformersLanguageModel | None = None, repeats: int = 3) -> lis
     """
     Return one row per comparison: name, ratio, ours_s, theirs_s, max_score_difference.
 
-    The first row starts from an empty cache every time; the second shows the cache that is kept from step to step.
+    The first row starts from an empty cache every time; the second shows the cache that is kept from step to
+    step.
     """
     model = model or TransformersLanguageModel(TransformersConfig(adapter='', dtype='float32'))
     prompt, skills = build_prompt(model), list_skills()

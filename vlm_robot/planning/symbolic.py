@@ -19,6 +19,8 @@ ON_RADIUS = 0.03  # metres XY between stacked blocks; more and it would fall
 ON_HEIGHT = (0.025, 0.06)  # metres between the centres of stacked 4 cm blocks
 HAND = (0.45, 0.0, 0.35)  # metres, nominal place of a held object
 IN_BOWL_OFFSETS = ((0.0, 0.0), (0.02, 0.02), (-0.02, -0.02), (0.02, -0.02), (-0.02, 0.02))
+SPOT_RADII = (0.0, 0.015, 0.03, 0.045)  # metres from the middle of a location
+CLEARANCE = {False: 0.055, True: 0.09}  # metres between centres: block beside block, block beside bowl
 IN_BOWL_Z = 0.03  # metres, centre of a block that lies in a bowl
 
 
@@ -91,7 +93,7 @@ def apply(step: Step, scene: Scene) -> Scene:
     if step.skill == 'place_at':
         if step.destination not in LOCATIONS:
             raise PlanError(f"place_at: no location '{step.destination}'; allowed: {sorted(LOCATIONS)}")
-        return _move(scene, held, (*LOCATIONS[step.destination], BLOCK_SIZE / 2), '', None)
+        return _move(scene, held, (*find_spot(step.destination, scene), BLOCK_SIZE / 2), '', None)
     if step.skill not in ('place_in', 'place_on'):
         raise PlanError(f"skill '{step.skill}' has no symbolic effect")
     goal = scene.find(step.destination)
@@ -99,6 +101,18 @@ def apply(step: Step, scene: Scene) -> Scene:
         raise PlanError(f"{step.skill}: no '{step.destination}' to place on; the scene holds {sorted(scene.names)}")
     relation = Relation(held, step.skill.removeprefix('place_'), goal.name)
     return _move(scene, held, _rest(step.skill, goal, scene), '', relation)
+
+
+def find_spot(location: str, scene: Scene) -> tuple[float, float]:
+    """Return the free place for a block nearest to the middle of a location, or its middle where none is free."""
+    x, y = LOCATIONS[location]
+    others = [item for item in scene.objects if item.name != scene.held]
+    for radius in SPOT_RADII:
+        for turn in range(8):
+            spot = (x + radius * math.cos(turn * math.pi / 4), y + radius * math.sin(turn * math.pi / 4))
+            if all(math.dist(spot, item.p_base[:2]) > CLEARANCE[shape_of(item.label) == 'bowl'] for item in others):
+                return spot
+    return x, y
 
 
 def _rest(skill: str, goal: SceneObject, scene: Scene) -> Point:

@@ -1,0 +1,254 @@
+"""
+A causal language model of transformers, in this process, that scores many continuations in one pass.
+
+The prompt is encoded once and its key-value cache is kept: the next prompt re-uses the longest run of tokens it shares with
+the last one. Continuations become a trie whose nodes are fed as one sequence under a tree-shaped attention mask (as in
+SpecInfer, arXiv 2305.09781), so tokens shared by several continuations are computed once and the cache is never copied.
+The scores equal those of one full forward pass per continuation, up to rounding.
+
+It assumes full causal attention (Llama, Qwen, SmolLM, ...): a sliding window shorter than the prompt would change the scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+import threading
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+
+from vlm_robot.errors import ConfigError, ModelError
+from vlm_robot.language.adapter import merge_adapter
+from vlm_robot.language.language_model import ContinuationScore
+from vlm_robot.language.smollm import SMOLLM2, ensure_smollm2
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+@dataclass(frozen=True)
+class TransformersConfig:
+    """Which model, and how it runs."""
+
+    model: str = SMOLLM2  # the embedded model, a folder, or a name of the Hugging Face hub
+    adapter: str = 'planner'  # a shipped checkpoint, a folder with a LoRA, or empty for none
+    device: str = 'auto'  # 'auto' takes CUDA if there is one; else as torch names devices
+    dtype: str = 'auto'  # 'auto' is float32 on a CPU and bfloat16 elsewhere
+    threads: int = 0  # CPU threads of the whole process; 0 leaves torch's choice
+
+    def __post_init__(self):
+        """Check ranges."""
+        if self.dtype not in ('auto', *DTYPES):
+            raise ConfigError(f"dtype '{self.dtype}' is not known; allowed: {['auto', *DTYPES]}")
+        if self.threads < 0 or not self.model:
+            raise ConfigError(f'model must be named (got {self.model!r}) and threads be 0 or more (got {self.threads})')
+
+
+@dataclass(frozen=True)
+class TokenTrie:
+    """
+    Continuations as a trie of the tokens that must be fed, in breadth-free order: a parent comes before its children.
+
+    :param tokens: token of each node; the last token of a continuation is a node only if another goes on from it.
+    :param parents: index of the parent node, -1 for children of the prompt.
+    :param paths: per continuation, (row, token) pairs: row 0 is the prompt's end, row i + 1 is node i.
+    """
+
+    tokens: tuple[int, ...]
+    parents: tuple[int, ...]
+    paths: tuple[tuple[tuple[int, int], ...], ...]
+
+
+def build_trie(continuations: Sequence[Sequence[int]]) -> TokenTrie:
+    """Return the trie of token sequences, none of which may be empty."""
+    known: dict[tuple[int, ...], int] = {}
+    tokens: list[int] = []
+    parents: list[int] = []
+    for ids in continuations:
+        for length in range(1, len(ids)):
+            head = tuple(ids[:length])
+            if head not in known:
+                known[head] = len(tokens)
+                tokens.append(ids[length - 1])
+                parents.append(known[head[:-1]] if length > 1 else -1)
+    paths = tuple(
+        tuple((known[tuple(ids[:i])] + 1 if i else 0, token) for i, token in enumerate(ids)) for ids in continuations
+    )
+    return TokenTrie(tuple(tokens), tuple(parents), paths)
+
+
+class TransformersLanguageModel:
+    """A LanguageModel that runs here; safe to call from several threads, one call at a time is computed."""
+
+    def __init__(self, config: TransformersConfig = TransformersConfig()):
+        """
+        Load tokenizer and weights and merge the adapter.
+
+        :raises ModelError: the model or adapter cannot be found or loaded; the message names the cure.
+        """
+        self.config = config
+        self.name = f'{config.model}+{config.adapter}' if config.adapter else config.model
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.device = config.device
+        if config.device == 'auto':
+            self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        self.dtype = DTYPES.get(config.dtype) or (torch.float32 if self.device == 'cpu' else torch.bfloat16)
+        self.tokenizer, self.model = _load(config, self.device, self.dtype)
+        self._lock = threading.Lock()
+        self.forget()
+
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[ContinuationScore]:
+        """
+        Return the log-probability of each continuation after the prompt, in order.
+
+        :param prompt: must not end with white space.
+        :param continuations: each begins with white space, so that its tokens do not depend on the prompt.
+        :raises ModelError: the border between prompt and continuation is not one between tokens, or the text is too long.
+        """
+        if not continuations:
+            return []
+        ids = self._tokenise(prompt)
+        coded = self._split(prompt, continuations)
+        trie = build_trie(coded)
+        with self._lock:
+            logprobs = torch.log_softmax(self._extend(ids, trie).float(), dim=-1)
+        return [
+            ContinuationScore(text, sum(logprobs[row, token].item() for row, token in path), len(path))
+            for text, path in zip(continuations, trie.paths)
+        ]
+
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
+        """Return the greedy continuation of the prompt, cut before the first stop text."""
+        ids = self._tokenise(prompt)
+        new: list[int] = []
+        text = ''
+        with self._lock:
+            while len(new) < max_new_tokens:
+                token = int(self._extend(ids + new)[0].argmax())
+                if token == self.tokenizer.eos_token_id:
+                    break
+                new.append(token)
+                text = self.tokenizer.decode(new)
+                cuts = [text.index(mark) for mark in stop if mark in text]
+                if cuts:
+                    return text[: min(cuts)]
+        return text
+
+    def _tokenise(self, prompt: str) -> list[int]:
+        ids = self.tokenizer(prompt)['input_ids']
+        if not ids:
+            raise ModelError('the prompt is empty; a language model needs at least one token to go on from')
+        return ids
+
+    def _split(self, prompt: str, continuations: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of the continuations, after a check that the border to the prompt is stable."""
+        tail = prompt.rsplit('\n', 1)[-1][-40:]
+        head, *coded = self.tokenizer([tail, *continuations], add_special_tokens=False)['input_ids']
+        joined = self.tokenizer([tail + text for text in continuations], add_special_tokens=False)['input_ids']
+        for text, ids, both in zip(continuations, coded, joined):
+            if not ids or head + ids != both:
+                raise ModelError(
+                    f'the border between prompt {tail[-20:]!r} and continuation {text[:40]!r} is not one between tokens; '
+                    'let the prompt end without white space and every continuation begin with a space'
+                )
+        return coded
+
+    def forget(self) -> None:
+        """Throw the prompt cache away."""
+        self._cache = DynamicCache(config=self.model.config)
+        self._known: list[int] = []
+
+    @torch.inference_mode()
+    def _extend(self, ids: list[int], trie: TokenTrie = TokenTrie((), (), ())) -> torch.Tensor:
+        """
+        Bring the cache to ``ids`` and read the trie behind it.
+
+        :return: (1 + nodes, vocabulary) logits after the prompt and after each node.
+        """
+        limit = getattr(self.model.config, 'max_position_embeddings', None) or len(ids) + len(trie.tokens)
+        if len(ids) + len(trie.tokens) > limit:
+            raise ModelError(f'the prompt has {len(ids)} tokens, model {self.name} reads at most {limit}; shorten the text')
+        keep = _count_common(self._known, ids[:-1])  # the last token is always fed: its logits are needed
+        fresh = len(ids) - keep
+        known, self._known = self._known, []
+        try:
+            if keep < len(known):
+                self._cache.crop(keep)
+            mask, positions = _build_mask(keep, fresh, trie.parents, self.dtype)
+            logits = self.model(
+                input_ids=torch.tensor([ids[keep:] + list(trie.tokens)], device=self.device),
+                position_ids=positions.to(self.device),
+                attention_mask=mask.to(self.device),
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=1 + len(trie.tokens),
+            ).logits[0]
+            if trie.tokens:
+                self._cache.crop(len(ids))
+        except BaseException:
+            self.forget()  # a half-written cache must not be believed
+            raise
+        self._known = list(ids)
+        return logits
+
+
+def _count_common(a: list[int], b: list[int]) -> int:
+    """Return the length of the longest common head."""
+    return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+
+def _build_mask(keep: int, fresh: int, parents: Sequence[int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    Return the additive mask (1, 1, N, keep + N) and the positions (1, N) of fresh prompt tokens, then trie nodes.
+
+    A prompt token sees all before it; a node sees the prompt, its ancestors and itself.
+    """
+    count = fresh + len(parents)
+    sees = torch.zeros(count, keep + count, dtype=torch.bool)
+    sees[:, :keep] = True
+    sees[:fresh, keep : keep + fresh] = torch.ones(fresh, fresh, dtype=torch.bool).tril()
+    positions = list(range(keep, keep + fresh))
+    for node, parent in enumerate(parents):
+        above = fresh - 1 if parent < 0 else fresh + parent
+        sees[fresh + node] = sees[above]
+        sees[fresh + node, keep + fresh + node] = True
+        positions.append(positions[above] + 1)
+    mask = torch.zeros(1, 1, count, keep + count, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min)
+    return mask, torch.tensor([positions])
+
+
+def find_adapter(name: str) -> Path:
+    """
+    Return the folder of an adapter: a folder as given, else a shipped checkpoint of that name.
+
+    :raises ModelError: neither exists.
+    """
+    for folder in (Path(name).expanduser(), CHECKPOINTS / name):
+        if (folder / 'adapter_config.json').is_file():
+            return folder
+    shipped = sorted(path.parent.name for path in CHECKPOINTS.glob('*/adapter_config.json'))
+    raise ModelError(f"adapter '{name}' is neither a folder with adapter_config.json nor shipped; shipped: {shipped}; '' for none")
+
+
+def _load(config: TransformersConfig, device: str, dtype: torch.dtype):
+    """Return tokenizer and model in evaluation mode; an adapter is merged in float32, where nothing is rounded away."""
+    adapter = find_adapter(config.adapter) if config.adapter else None
+    source = ensure_smollm2() if config.model == SMOLLM2 else config.model
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32 if adapter else dtype)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise ModelError(
+            f"language model '{config.model}' cannot be loaded ({first_line}); use '{SMOLLM2}', a folder that save_pretrained "
+            'wrote, or a hub name that is in the local Hugging Face cache (or unset HF_HUB_OFFLINE to download it)'
+        ) from error
+    if adapter:
+        merge_adapter(model, adapter)
+    try:
+        return tokenizer, model.to(device=device, dtype=dtype).eval()
+    except RuntimeError as error:
+        raise ModelError(f"device '{device}' cannot be used ({error}); set device to 'cpu' or 'auto'") from error
