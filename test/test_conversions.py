@@ -8,13 +8,14 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces', reason='vlm_robot_interfaces is not built')
 
-from sensor_msgs.msg import Image  # noqa: E402
-from vlm_robot_interfaces import msg as msgs  # noqa: E402
+from sensor_msgs.msg import Image
 
-from vlm_robot import datatypes as d  # noqa: E402
-from vlm_robot.errors import ImageError, MotionError  # noqa: E402
-from vlm_robot.geometry import build_transform, intrinsics_of  # noqa: E402
-from vlm_robot.nodes import conversions as c  # noqa: E402
+from vlm_robot import datatypes as d
+from vlm_robot.errors import ImageError, MotionError
+from vlm_robot.geometry import build_transform, intrinsics_of
+from vlm_robot.nodes import conversions as c
+from vlm_robot.nodes import pixels
+from vlm_robot_interfaces import msg as msgs
 
 RNG = np.random.default_rng(5)
 HEADER = c.to_header(12.5, 'front_optical_frame')
@@ -39,26 +40,26 @@ def message_of(pixels, encoding, padding=0, big=False):
 @pytest.mark.parametrize('shape', SHAPES)
 def test_colour_comes_back(shape):
     rgb = RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)
-    message = c.to_image(rgb, 'rgb8', HEADER)
-    assert np.array_equal(c.from_colour(message), rgb)
+    message = pixels.to_image(rgb, 'rgb8', HEADER)
+    assert np.array_equal(pixels.from_colour(message), rgb)
     assert (message.header, message.step) == (HEADER, 3 * shape[1])
 
 
 def test_views_that_are_not_contiguous_are_sent_right():
     rgb = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    assert np.array_equal(c.from_colour(c.to_image(rgb[::2, ::-1], 'rgb8', HEADER)), rgb[::2, ::-1])
+    assert np.array_equal(pixels.from_colour(pixels.to_image(rgb[::2, ::-1], 'rgb8', HEADER)), rgb[::2, ::-1])
 
 
 @pytest.mark.parametrize('shape', SHAPES)
 def test_depth_in_metres_comes_back_with_its_holes(shape):
     depth = RNG.random(shape, dtype=np.float32)
     depth[0, 0] = np.nan
-    assert np.array_equal(c.from_depth(c.to_image(depth, '32FC1', HEADER)), depth, equal_nan=True)
+    assert np.array_equal(pixels.from_depth(pixels.to_image(depth, '32FC1', HEADER)), depth, equal_nan=True)
 
 
 def test_depth_in_millimetres_becomes_metres():
     depth = RNG.integers(0, 5000, (4, 6), dtype=np.uint16)
-    assert np.allclose(c.from_depth(c.to_image(depth, '16UC1', HEADER)), depth / 1000)
+    assert np.allclose(pixels.from_depth(pixels.to_image(depth, '16UC1', HEADER)), depth / 1000)
 
 
 @pytest.mark.parametrize('encoding', ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8'])
@@ -72,14 +73,14 @@ def test_every_encoding_shows_the_same_picture(encoding, padding):
     else:
         raw = rgb if encoding.startswith('rgb') else rgb[..., ::-1]
         raw = np.concatenate([raw, alpha], axis=2) if 'a' in encoding else raw
-    assert np.array_equal(c.from_colour(message_of(raw, encoding, padding)), rgb)
+    assert np.array_equal(pixels.from_colour(message_of(raw, encoding, padding)), rgb)
 
 
 @pytest.mark.parametrize('big', [False, True])
 @pytest.mark.parametrize(('kind', 'encoding', 'metres'), [('f4', '32FC1', 1.0), ('u2', '16UC1', 0.001)])
 def test_byte_order_and_step_are_honoured(big, kind, encoding, metres):
     raw = (RNG.random((3, 5)) * 1000).astype(('>' if big else '<') + kind)
-    read = c.from_depth(message_of(raw, encoding, padding=4, big=big))
+    read = pixels.from_depth(message_of(raw, encoding, padding=4, big=big))
     assert np.allclose(read, raw.astype(float) * metres)
     assert read.dtype == np.float32
 
@@ -89,18 +90,18 @@ def test_byte_order_and_step_are_honoured(big, kind, encoding, metres):
     [{'width': 0}, {'height': 0}, {'height': 4}, {'step': 3}, {'encoding': 'yuv422'}, {'data': b''}],
 )
 def test_images_that_make_no_sense_are_refused(change):
-    message = c.to_image(np.zeros((3, 5, 3), np.uint8), 'rgb8', HEADER)
+    message = pixels.to_image(np.zeros((3, 5, 3), np.uint8), 'rgb8', HEADER)
     for name, value in change.items():
         setattr(message, name, value)
     with pytest.raises(ImageError):
-        c.from_colour(message)
+        pixels.from_colour(message)
 
 
 def test_empty_and_mistyped_arrays_are_refused():
     with pytest.raises(ImageError, match='float64'):
-        c.to_image(np.zeros((3, 5)), '32FC1', HEADER)
+        pixels.to_image(np.zeros((3, 5)), '32FC1', HEADER)
     with pytest.raises(ImageError, match='empty'):
-        c.from_depth(c.to_image(np.zeros((0, 0), np.float32), '32FC1', HEADER))
+        pixels.from_depth(pixels.to_image(np.zeros((0, 0), np.float32), '32FC1', HEADER))
 
 
 def test_calibration_comes_back():
@@ -172,7 +173,9 @@ def test_depth_that_does_not_belong_to_the_picture_is_refused():
 
 def test_scenes_come_back():
     objects = (
-        d.SceneObject('red block 1', 'red block', (0.5, 0.1, 0.02), (0.04, 0.04, 0.04), f32(0.2), f32(0.9), 3.5),
+        d.SceneObject(
+            'red block 1', 'red block', (0.5, 0.1, 0.02), (0.04, 0.04, 0.04), f32(0.2), f32(0.9), 3.5
+        ),
         d.SceneObject('green bowl', 'green bowl', (0.6, 0.0, 0.02), (0.12, 0.12, 0.045), 0.0, 1.0, 4.0),
     )
     scene = d.Scene(objects, (d.Relation('red block 1', 'in', 'green bowl'),), 'red block 1', 4.0)
@@ -183,7 +186,9 @@ def test_scenes_come_back():
 
 def option(skill, logprob=-1.0):
     """Return an option whose numbers survive float32."""
-    return d.OptionScore(d.Step(skill, 'red block', 'green bowl'), skill, logprob, 0.5, 0.25, 0.125, 'because')
+    return d.OptionScore(
+        d.Step(skill, 'red block', 'green bowl'), skill, logprob, 0.5, 0.25, 0.125, 'because'
+    )
 
 
 def test_task_results_come_back():

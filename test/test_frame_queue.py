@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
-from vlm_robot.nodes.frame_queue import KEPT_STAMPS, PARTS, FrameQueue  # noqa: E402
+from vlm_robot.nodes.frame_queue import FrameQueue, KEPT_STAMPS, PARTS
 
 
 def fill(queue, camera, stamp, parts=PARTS):

@@ -13,6 +13,9 @@ from rclpy.parameter import Parameter  # noqa: E402
 from vlm_robot.errors import ConfigError  # noqa: E402
 from vlm_robot.nodes import parameters  # noqa: E402
 
+# lark, which rclpy's type descriptions use, imports modules that Python 3.11 calls deprecated
+pytestmark = pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning')
+
 
 @dataclass(frozen=True)
 class Lens:

@@ -1,8 +1,9 @@
 """
 Calls an action and waits for its end from inside a callback, without ever spinning.
 
-The executor's other threads receive the answers; this thread only waits for them, and looks every few milliseconds
-whether it should give up. Spinning inside a callback takes a node out of its executor (ros2/rclpy#1398).
+The executor's other threads receive the answers; this thread only waits for them, and looks every few
+milliseconds whether it should give up. Spinning inside a callback takes a node out of its executor
+(ros2/rclpy#1398).
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ def call_action(
     *,
     server_timeout: float = 5.0,
     on_feedback: Callable[[Any], None] | None = None,
+    on_cancelled: Callable[[Any], None] = lambda result: None,
 ) -> Any:
     """
     Send a goal and return its result message.
 
     :param check: asked all the time; what it raises cancels the goal, waits for its end and is raised again.
+    :param on_cancelled: gets the result message of a goal that ``check`` has ended.
     :param server_timeout: wall-clock seconds until the server must have been found and have answered.
     :raises MotionError: the server is missing, silent, or does not take the goal.
     """
@@ -40,15 +43,18 @@ def call_action(
     _wait_for_server(client, check, server_timeout)
     handle_feedback = None if on_feedback is None else lambda message: on_feedback(message.feedback)
     sent = client.send_goal_async(goal, feedback_callback=handle_feedback)
-    handle = _wait(sent, check, server_timeout, f"action server '{name}' did not answer a goal")
+    try:
+        handle = _wait(sent, check, server_timeout, f"action server '{name}' did not answer a goal")
+    except Exception:
+        sent.add_done_callback(_cancel_late)
+        raise
     if not handle.accepted:
         raise MotionError(f"action server '{name}' did not take the goal; is it busy?")
     finished = handle.get_result_async()
     try:
         return _wait(finished, check, float('inf'), '').result
     except Exception:
-        handle.cancel_goal_async()
-        _outlast(finished)
+        _end_goal(handle, finished, on_cancelled)
         raise
 
 
@@ -57,7 +63,9 @@ def _wait_for_server(client: ActionClient, check: Callable[[], None], timeout: f
     while not client.server_is_ready():
         check()
         if time.monotonic() > deadline:
-            raise MotionError(f"no action server '{client._action_name}' after {timeout} s; is its node running?")
+            raise MotionError(
+                f"no action server '{client._action_name}' after {timeout} s; is its node running?"
+            )
         time.sleep(PERIOD)
 
 
@@ -72,8 +80,16 @@ def _wait(future: Future, check: Callable[[], None], timeout: float, complaint: 
     return future.result()
 
 
-def _outlast(future: Future) -> None:
-    """Give a cancelled goal the time to end, so that what runs next does not collide with it."""
+def _cancel_late(sent: Future) -> None:
+    """Cancel a goal that was accepted after its caller had given up."""
+    if not sent.cancelled() and sent.exception() is None and sent.result().accepted:
+        sent.result().cancel_goal_async()
+
+
+def _end_goal(handle, finished: Future, on_cancelled: Callable[[Any], None]) -> None:
+    """Cancel a goal and give it the time to end, so that what runs next does not collide with it."""
+    handle.cancel_goal_async()
     done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
-    done.wait(GRACE)
+    finished.add_done_callback(lambda _: done.set())
+    if done.wait(GRACE) and finished.exception() is None:
+        on_cancelled(finished.result().result)

@@ -1,25 +1,21 @@
 """
 Messages to values and back: the only file that sees both.
 
-Frames are those of the values: points in the base frame, camera poses as T_base_camera of the optical frame (REP 103),
-depth per REP 118 (32FC1 metres or 16UC1 millimetres). Messages carry float32 numbers; nothing else is lost on the way.
-Filling ``data`` through ``array.frombytes`` is the one form that is fast on every ROS 2 distribution.
+Frames are those of the values: points in the base frame, camera poses as T_base_camera of the optical frame
+(REP 103), depth per REP 118 (32FC1 metres or 16UC1 millimetres). Messages carry float32 numbers; nothing else
+is lost on the way. Filling ``data`` through ``array.frombytes`` is the one form that is fast on every ROS 2
+distribution.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable
-import sys
+from collections.abc import Iterable, Sequence
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, PoseStamped, TransformStamped, Vector3
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
-from vlm_robot_interfaces import msg as msgs
-from vlm_robot_interfaces.action import ExecuteSkill, ExecuteTask
-from vlm_robot_interfaces.srv import GetWorldState
 
 from vlm_robot.datatypes import (
     Decision,
@@ -39,11 +35,12 @@ from vlm_robot.datatypes import (
 )
 from vlm_robot.errors import ImageError, MotionError
 from vlm_robot.geometry import build_transform, to_quaternion
+from vlm_robot.nodes import pixels
+from vlm_robot_interfaces import msg as msgs
+from vlm_robot_interfaces.action import ExecuteSkill, ExecuteTask
+from vlm_robot_interfaces.srv import GetWorldState
 
 BASE_FRAME = 'base'
-COLOUR_CHANNELS = {'rgb8': (0, 1, 2), 'bgr8': (2, 1, 0), 'rgba8': (0, 1, 2), 'bgra8': (2, 1, 0), 'mono8': (0, 0, 0)}
-CHANNEL_COUNT = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
-DEPTH_TYPES = {'32FC1': ('f4', 1.0), '16UC1': ('u2', 0.001)}  # number type, metres per unit
 
 
 def to_stamp(seconds: float) -> Time:
@@ -62,58 +59,6 @@ def to_header(seconds: float, frame: str) -> Header:
     return Header(stamp=to_stamp(seconds), frame_id=frame)
 
 
-def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:
-    """
-    Return an image message.
-
-    :param pixels: (H, W, 3) uint8 for rgb8, (H, W) uint8 for mono8, float32 for 32FC1, uint16 for 16UC1.
-    :raises ImageError: the array does not fit the encoding.
-    """
-    wanted = {'rgb8': (3, np.uint8), 'mono8': (2, np.uint8), '32FC1': (2, np.float32), '16UC1': (2, np.uint16)}
-    if encoding not in wanted or (pixels.ndim, pixels.dtype) != wanted[encoding]:
-        raise ImageError(f'cannot send {pixels.shape} {pixels.dtype} as {encoding}; known: {list(wanted)}')
-    pixels = np.ascontiguousarray(pixels)
-    data = array('B')
-    data.frombytes(memoryview(pixels).cast('B') if pixels.size else b'')
-    message = Image(header=header, encoding=encoding, is_bigendian=sys.byteorder == 'big')
-    message.height, message.width = pixels.shape[:2]
-    message.step = message.width * pixels.itemsize * (3 if pixels.ndim == 3 else 1)
-    message.data = data
-    return message
-
-
-def from_colour(message: Image) -> np.ndarray:
-    """Return (H, W, 3) uint8 red green blue, a copy; raise ImageError when the message makes no sense."""
-    if message.encoding not in COLOUR_CHANNELS:
-        raise ImageError(f"colour encoding '{message.encoding}' is not known; allowed: {sorted(COLOUR_CHANNELS)}")
-    count = CHANNEL_COUNT[message.encoding]
-    pixels = _read_rows(message, count).reshape(message.height, message.width, count)
-    return np.ascontiguousarray(pixels[..., COLOUR_CHANNELS[message.encoding]])
-
-
-def from_depth(message: Image) -> np.ndarray:
-    """Return (H, W) float32 metres, a copy, 0 or NaN where nothing returned; raise ImageError when it makes no sense."""
-    if message.encoding not in DEPTH_TYPES:
-        raise ImageError(f"depth encoding '{message.encoding}' is not known; allowed: {sorted(DEPTH_TYPES)}")
-    kind, metres = DEPTH_TYPES[message.encoding]
-    order = '>' if message.is_bigendian else '<'
-    rows = np.ascontiguousarray(_read_rows(message, int(kind[1])))
-    depth = rows.view(np.dtype(order + kind)).astype(np.float32)
-    return depth if metres == 1.0 else depth * np.float32(metres)
-
-
-def _read_rows(message: Image, bytes_per_pixel: int) -> np.ndarray:
-    """Return (H, W * bytes_per_pixel) uint8 without the padding that ``step`` allows."""
-    row = message.width * bytes_per_pixel
-    size = f'{message.width}x{message.height} {message.encoding} image, step {message.step}'
-    if message.width == 0 or message.height == 0:
-        raise ImageError(f'got an empty {size}; is the camera running?')
-    if message.step < row or len(message.data) != message.step * message.height:
-        needed = f'step {row} or more and step * height bytes'
-        raise ImageError(f'got a {size} with {len(message.data)} bytes; it needs {needed}')
-    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, :row]
-
-
 def to_camera_info(intrinsics: Intrinsics, header: Header) -> CameraInfo:
     """Return the calibration of a camera without distortion."""
     fx, fy, cx, cy = intrinsics.fx_px, intrinsics.fy_px, intrinsics.cx_px, intrinsics.cy_px
@@ -126,10 +71,12 @@ def to_camera_info(intrinsics: Intrinsics, header: Header) -> CameraInfo:
 
 
 def from_camera_info(message: CameraInfo) -> Intrinsics:
-    """Return the pinhole; raise ImageError when the camera is uncalibrated or its lens bends more than it may."""
+    """Return the pinhole; raise ImageError when the camera is uncalibrated or the lens bends."""
     k = [float(value) for value in message.k]
     if k[0] <= 0 or k[4] <= 0:
-        raise ImageError(f'camera_info has focal lengths {k[0]}, {k[4]}; calibrate the camera (both must be above 0)')
+        raise ImageError(
+            f'camera_info has focal lengths {k[0]}, {k[4]}; calibrate the camera (both must be above 0)'
+        )
     if any(abs(value) > 1e-6 for value in message.d):
         raise ImageError(f'camera_info has lens distortion {list(message.d)}; use the rectified image topics')
     return Intrinsics(message.width, message.height, k[0], k[4], k[2], k[5])
@@ -143,11 +90,13 @@ def to_pose(T: np.ndarray) -> Pose:
 
 
 def from_pose(pose: Pose) -> np.ndarray:
-    """Return (4, 4) float64; raise MotionError when the quaternion is not of length 1 or a number is not finite."""
+    """Return (4, 4) float64; raise MotionError when quaternion or numbers make no sense."""
     q = np.array([pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w])
     position = from_point(pose.position)
     if not np.isfinite([*q, *position]).all() or abs(np.linalg.norm(q) - 1) > 1e-3:
-        raise MotionError(f'a pose has position {position} and quaternion {q.tolist()}; it needs length 1, xyzw')
+        raise MotionError(
+            f'a pose has position {position} and quaternion {q.tolist()}; it needs length 1, xyzw'
+        )
     return build_transform(position, q)
 
 
@@ -182,19 +131,21 @@ def to_vector(v: Iterable[float]) -> Vector3:
 
 
 def to_frame(frame: RgbdImage, prefix: str = '') -> tuple[Image, Image, CameraInfo, PoseStamped]:
-    """Return colour, depth, calibration and camera pose with one stamp; ``prefix`` comes before the frame ids."""
+    """Return colour, depth, calibration and pose with one stamp; ``prefix`` comes before frame ids."""
     header = to_header(frame.stamp, f'{prefix}{frame.camera}_optical_frame')
     pose = to_pose_stamped(frame.T_base_camera, to_header(frame.stamp, prefix + BASE_FRAME))
-    depth = to_image(frame.depth, '32FC1', header)
-    return to_image(frame.rgb, 'rgb8', header), depth, to_camera_info(frame.intrinsics, header), pose
+    depth = pixels.to_image(frame.depth, '32FC1', header)
+    return pixels.to_image(frame.rgb, 'rgb8', header), depth, to_camera_info(frame.intrinsics, header), pose
 
 
 def from_frame(camera: str, colour: Image, depth: Image, info: CameraInfo, pose: PoseStamped) -> RgbdImage:
     """Return one frame of a camera; raise ImageError when its parts do not belong together."""
-    rgb, metres, intrinsics = from_colour(colour), from_depth(depth), from_camera_info(info)
+    rgb, metres, intrinsics = pixels.from_colour(colour), pixels.from_depth(depth), from_camera_info(info)
     size = (intrinsics.height_px, intrinsics.width_px)
     if rgb.shape[:2] != size or metres.shape != size:
-        raise ImageError(f'colour {rgb.shape[:2]}, depth {metres.shape} and camera_info {size} differ in size')
+        raise ImageError(
+            f'colour {rgb.shape[:2]}, depth {metres.shape} and camera_info {size} differ in size'
+        )
     return RgbdImage(rgb, metres, intrinsics, from_pose(pose.pose), to_seconds(colour.header.stamp), camera)
 
 
@@ -208,6 +159,21 @@ def to_detection(seen: LiftedDetection | Detection) -> msgs.Detection:
         message.has_position, message.yaw = True, float(seen.yaw)
         message.position, message.size = to_point(seen.p_base), to_vector(seen.size)
     return message
+
+
+def to_detections(
+    found: Sequence[Detection], lifted: Sequence[LiftedDetection], image: Image, pose: PoseStamped
+) -> msgs.DetectionArray:
+    """Return what was found in an image; those without a place among ``lifted`` stand there without one."""
+    placed = {item.detection: item for item in lifted}
+    items = [to_detection(placed.get(detection, detection)) for detection in found]
+    return msgs.DetectionArray(
+        header=image.header,
+        position_frame=pose.header.frame_id,
+        image_width_px=image.width,
+        image_height_px=image.height,
+        detections=items,
+    )
 
 
 def from_detection(message: msgs.Detection) -> Detection:
@@ -291,7 +257,9 @@ def to_option(option: OptionScore) -> msgs.SkillScore:
 
 def from_option(m: msgs.SkillScore) -> OptionScore:
     """Return the weighed option of a message."""
-    return OptionScore(from_step(m.step), m.text, m.language_logprob, m.language, m.affordance, m.product, m.reason)
+    return OptionScore(
+        from_step(m.step), m.text, m.language_logprob, m.language, m.affordance, m.product, m.reason
+    )
 
 
 def to_record(record: StepRecord) -> msgs.StepRecord:
@@ -323,6 +291,14 @@ def from_record(message: msgs.StepRecord) -> StepRecord:
     return StepRecord(decision, result, message.scene_text, message.seconds)
 
 
+def to_plan(sentence: str, steps: Iterable[Step], status: str, reason: str, stamp: float) -> msgs.Plan:
+    """Return the steps of a task so far."""
+    steps = [to_step(step) for step in steps]
+    return msgs.Plan(
+        header=to_header(stamp, ''), sentence=sentence, steps=steps, status=status, reason=reason
+    )
+
+
 def to_task_result(result: TaskResult) -> ExecuteTask.Result:
     """Return the end of a task as an action result."""
     records = [to_record(record) for record in result.records]
@@ -351,7 +327,9 @@ def from_skill_result(message: ExecuteSkill.Result) -> SkillResult:
 
 def to_hand_state(held: str, width: float, T_base_tcp: np.ndarray, stamp: float) -> msgs.HandState:
     """Return what the hand does as a message."""
-    return msgs.HandState(header=to_header(stamp, 'tcp'), held=held, width_m=float(width), pose=to_pose(T_base_tcp))
+    return msgs.HandState(
+        header=to_header(stamp, 'tcp'), held=held, width_m=float(width), pose=to_pose(T_base_tcp)
+    )
 
 
 def to_joint_state(names: Iterable[str], positions: Iterable[float], stamp: float) -> JointState:

@@ -1,8 +1,8 @@
 """
 Keeps, per camera, only the newest set of colour, depth, calibration and pose that carries one stamp.
 
-Slow consumers take the newest and never see the rest: acting on old pictures is worse than skipping some. It knows
-neither topics nor models; whoever fills it calls from any thread.
+Slow consumers take the newest and never see the rest: acting on old pictures is worse than skipping some. It
+knows neither topics nor models; whoever fills it calls from any thread.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ class FrameQueue:
         self.dropped = 0  # complete frames that a newer one replaced before anybody took them
         self._parts = tuple(parts)
         self._filled = threading.Condition()
-        self._waiting: dict[str, OrderedDict[Hashable, dict[str, Any]]] = {name: OrderedDict() for name in cameras}
+        self._waiting: dict[str, OrderedDict[Hashable, dict[str, Any]]] = {
+            name: OrderedDict() for name in cameras
+        }
         self._ready: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._last: dict[str, Hashable] = {}
 
     def put(self, camera: str, part: str, stamp: Hashable, message: Any) -> None:
-        """Take in one part; ``stamp`` must grow with time. Parts older than the newest whole frame are dropped."""
+        """Take in one part; ``stamp`` grows with time; parts older than the last whole frame are dropped."""
         with self._filled:
             if camera in self._last and stamp <= self._last[camera]:
                 return
@@ -41,7 +43,7 @@ class FrameQueue:
                 del waiting[min(waiting)]
 
     def take(self, timeout: float) -> tuple[str, tuple] | None:
-        """Return the longest-waiting camera and its newest parts, in the order of ``parts``; None after the timeout."""
+        """Return the longest-waiting camera and its newest parts, in their order; None after the timeout."""
         with self._filled:
             if not self._filled.wait_for(lambda: self._ready, timeout):
                 return None

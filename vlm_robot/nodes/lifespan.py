@@ -1,7 +1,8 @@
 """
-How a node's process begins and ends: one node, one executor, text instead of tracebacks, exit code 0 after Ctrl-C.
+How a node's process begins and ends: one executor, text instead of tracebacks, exit code 0 after Ctrl-C.
 
-A lifecycle node brings itself up unless its parameter ``autostart`` is false, because then somebody manages it.
+A lifecycle node brings itself up unless its parameter ``autostart`` is false, because then somebody manages
+it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from rclpy.node import Node
 
 from vlm_robot.errors import ModelError, VlmRobotError
 
-NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
+NODE_OPTIONS = {
+    'automatically_declare_parameters_from_overrides': True
+}  # so that misspelt ones can be refused
 
 
 def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = None) -> int:

@@ -1,8 +1,9 @@
 """
 Whether the process behind a topic is alive, told by DDS itself: no heartbeat messages, no polling.
 
-A publisher with ``alive_qos`` promises a sign of life every few seconds; its DDS threads keep the promise while Python
-is busy, and break it when the process dies, even by SIGKILL. A ``LifeSign`` is the listening side.
+A publisher with ``alive_qos`` promises a sign of life every few seconds; its DDS threads keep the promise
+while Python is busy, and break it when the process dies, even by SIGKILL. A ``LifeSign`` is the listening
+side.
 """
 
 from __future__ import annotations

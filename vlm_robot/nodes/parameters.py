@@ -2,8 +2,8 @@
 ROS parameters from frozen config dataclasses: the fields are the parameters, their comments the descriptions.
 
 A nested dataclass becomes a dotted group (``detector.threshold``). The dataclass checks its own values in
-``__post_init__``; whatever it refuses, at start or later, is refused here with the same words. Fields whose type ROS
-cannot carry (mappings, None) stay at their defaults.
+``__post_init__``; whatever it refuses, at start or later, is refused here with the same words. Fields whose
+type ROS cannot carry (mappings, None) stay at their defaults.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 
-from vlm_robot.errors import ConfigError, VlmRobotError, name_nearest
+from vlm_robot.errors import ConfigError, name_nearest, VlmRobotError
 
 Config = TypeVar('Config')
 OWN_OF_ROS = ('use_sim_time', 'start_type_description_service')
@@ -80,8 +80,8 @@ def declare(
     """
     Declare every field as a parameter and return the config with what the user set.
 
-    The node must have been made with ``automatically_declare_parameters_from_overrides=True``, so that a misspelt
-    parameter shows.
+    The node must have been made with ``automatically_declare_parameters_from_overrides=True``, so that a
+    misspelt parameter shows.
 
     :param live: dotted names that may change while the node runs; all others are read-only.
     :param on_change: called with the new config after a live change was accepted.
@@ -129,7 +129,9 @@ def _convert(name: str, value: Any, default: Any) -> Any:
         return value
     if isinstance(default, float) and type(value) is int:
         return float(value)
-    raise ConfigError(f"parameter '{name}' is {value!r}; it must be a {type(default).__name__}, as {default!r}")
+    raise ConfigError(
+        f"parameter '{name}' is {value!r}; it must be a {type(default).__name__}, as {default!r}"
+    )
 
 
 def _convert_list(name: str, value: Any, default: list) -> tuple:

@@ -1,8 +1,8 @@
 """
-An Arm behind the actions ``move_arm`` and ``move_gripper``: what a skill calls, carried out by the robot's driver.
+An Arm behind the actions ``move_arm`` and ``move_gripper``: the robot's driver carries out what skills ask.
 
-Every verb blocks its own thread while the executor's other threads bring the answers. Tool pose and finger width come
-from the driver's topics and, exactly, from the result of the last motion.
+Every verb blocks its own thread while the executor's other threads bring the answers. Tool pose and finger
+width come from the driver's topics and, exactly, from the result of the last motion.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
-from vlm_robot_interfaces.action import MoveArm, MoveGripper
 
 from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
 from vlm_robot.nodes import conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot_interfaces.action import MoveArm, MoveGripper
 
 SILENCE = 3.0  # wall-clock seconds without a joint state after which the driver counts as gone
 FINGERS = 'finger_joint'  # part of the names of the joints whose sum is the opening
@@ -47,8 +47,12 @@ class RosArm:
             ActionClient(node, MoveGripper, 'move_gripper', callback_group=group),
         )
         self._subscriptions = (
-            node.create_subscription(PoseStamped, 'tcp_pose', self._on_pose, reliable_qos(1), callback_group=group),
-            node.create_subscription(JointState, 'joint_states', self._on_joints, reliable_qos(1), callback_group=group),
+            node.create_subscription(
+                PoseStamped, 'tcp_pose', self._on_pose, reliable_qos(1), callback_group=group
+            ),
+            node.create_subscription(
+                JointState, 'joint_states', self._on_joints, reliable_qos(1), callback_group=group
+            ),
         )
 
     def tcp_pose(self) -> np.ndarray:
@@ -56,7 +60,7 @@ class RosArm:
         return self._await(lambda: self._T, "'tcp_pose'").copy()
 
     def gripper_width(self) -> float:
-        """Return the distance between the finger tips in metres; raise MotionError when the driver is silent."""
+        """Return metres between the finger tips; raise MotionError when the driver is silent."""
         return self._await(lambda: self._width, "fingers in 'joint_states'")
 
     def move_to(self, T_base_tcp: np.ndarray, speed: float = 0.25) -> None:

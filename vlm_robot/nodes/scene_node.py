@@ -1,8 +1,8 @@
 """
 Keeps what was seen as one scene: detections and the state of the hand come in, the scene goes out, latched.
 
-Positions are in the base frame. Every look of every camera gives one scene message, so that who waits for fresh scenes can
-count looks.
+Positions are in the base frame. Every look of every camera gives one scene message, so that who waits for
+fresh scenes can count looks.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import time
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from std_msgs.msg import Header
-from vlm_robot_interfaces.msg import DetectionArray, HandState
-from vlm_robot_interfaces.msg import Scene as SceneMessage
-from vlm_robot_interfaces.srv import DescribeScene
 
 from vlm_robot.datatypes import Scene
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
-from vlm_robot.nodes.liveness import LifeSign, alive_qos, reliable_qos
+from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.scene.association import SceneTracker, TrackerConfig
 from vlm_robot.scene.description import describe
+from vlm_robot_interfaces.msg import DetectionArray, HandState
+from vlm_robot_interfaces.msg import Scene as SceneMessage
+from vlm_robot_interfaces.srv import DescribeScene
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,17 @@ class SceneNode(Node):
         begin, deadline = self._now() - request.max_age, time.monotonic() + self.config.describe_timeout
         while request.max_age > 0 and self.tracker.scene.stamp < begin and not self._closing.is_set():
             if time.monotonic() > deadline:
-                response.message = f'no image of the last {request.max_age:g} s came; is the detector running?'
+                response.message = (
+                    f'no image of the last {request.max_age:g} s came; is the detector running?'
+                )
                 return response
             time.sleep(0.05)
         with self._lock:
             scene = select(self.tracker.scene, request.about)
         unknown = [name for name in request.about if not select(scene, [name]).objects]
-        response.message = f'not in the scene: {unknown}; there are {list(self.tracker.scene.names)}' if unknown else ''
+        response.message = (
+            f'not in the scene: {unknown}; there are {list(self.tracker.scene.names)}' if unknown else ''
+        )
         response.success = not unknown
         response.scene = conversions.to_scene(scene, describe(scene, with_positions=True))
         return response
@@ -118,5 +122,10 @@ def select(scene: Scene, about: list[str]) -> Scene:
     return replace(scene, objects=objects, relations=relations)
 
 
+def main() -> int:
+    """Run the node until somebody stops it; return the exit code."""
+    return lifespan.run(SceneNode, threads=3)
+
+
 if __name__ == '__main__':
-    sys.exit(lifespan.run(SceneNode, threads=3))
+    sys.exit(main())

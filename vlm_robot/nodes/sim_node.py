@@ -1,8 +1,8 @@
 """
-The simulator as a robot: cameras, joints and clock as topics, the arm as actions, the truth as a service for graders.
+The simulator as a robot: cameras, joints and clock are topics, the arm is actions, the truth a service.
 
-All frames and units are those of the values; stamps are simulated seconds. What a real robot's drivers would publish has
-the same names and types, so that the other nodes cannot tell the difference.
+All frames and units are those of the values; stamps are simulated seconds. What a real robot's drivers would
+publish has the same names and types, so that the other nodes cannot tell the difference.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
-from vlm_robot_interfaces.action import MoveArm, MoveGripper
-from vlm_robot_interfaces.srv import GetWorldState, LoadScenario
 
 from vlm_robot.errors import ConfigError, MotionBlocked, MotionError, VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.sim_thread import SimThread, Table
 from vlm_robot.sim.bullet_arm import Motion
+from vlm_robot_interfaces.action import MoveArm, MoveGripper
+from vlm_robot_interfaces.srv import GetWorldState, LoadScenario
 
 DEFAULT_SPEED, DEFAULT_FORCE = 0.25, 20.0  # m/s, N: what 0 in a goal stands for
 
@@ -39,14 +39,21 @@ class SimNodeConfig:
     scenario: str = 'blocks_and_bowls'  # name of a shipped scenario or path of a YAML file
     seed: int = 0  # 0 or more; the same seed gives the same table
     real_time_factor: float = 2.0  # simulated seconds per second, as far as the machine can
-    camera_rate: float = 1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
+    camera_rate: float = (
+        1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
+    )
     joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
     clock_rate: float = 25.0  # Hz of simulated time
     namespace_frames: str = ''  # put before every frame id, for example 'left/'
 
     def __post_init__(self) -> None:
         """Refuse rates that cannot be."""
-        for name, most in (('real_time_factor', 20.0), ('camera_rate', 60.0), ('joint_rate', 240.0), ('clock_rate', 240.0)):
+        for name, most in (
+            ('real_time_factor', 20.0),
+            ('camera_rate', 60.0),
+            ('joint_rate', 240.0),
+            ('clock_rate', 240.0),
+        ):
             if not 0 < getattr(self, name) <= most:
                 raise ConfigError(f'{name} is {getattr(self, name)}; allowed: above 0, at most {most}')
         if self.seed < 0:
@@ -59,7 +66,9 @@ class SimNode(Node):
     def __init__(self):
         """Load the scenario and start to step."""
         super().__init__('sim', **lifespan.NODE_OPTIONS)
-        self.config = parameters.declare(self, SimNodeConfig(), live=('real_time_factor',), on_change=self._change)
+        self.config = parameters.declare(
+            self, SimNodeConfig(), live=('real_time_factor',), on_change=self._change
+        )
         self._due: dict[str, float] = {}
         self._closing = threading.Event()
         self._cameras: dict[str, tuple] = {}
@@ -68,7 +77,9 @@ class SimNode(Node):
         self._tool = self.create_publisher(PoseStamped, 'tcp_pose', reliable_qos())
         self._changed = self.create_publisher(Header, 'world_changed', reliable_qos(1, latched=True))
         self._tf = _create_tf_publisher(self)
-        self.sim = SimThread(self.config.scenario, self.config.seed, self.config.real_time_factor, self._publish)
+        self.sim = SimThread(
+            self.config.scenario, self.config.seed, self.config.real_time_factor, self._publish
+        )
         self._serve()
         self.get_logger().info(f"simulating '{self.config.scenario}', seed {self.config.seed}")
 
@@ -102,6 +113,7 @@ class SimNode(Node):
         for name, camera in table.cameras.items():
             if self._is_due(name, now, config.camera_rate):
                 self._publish_frame(name, camera.read())
+                return  # rendering is slow: let waiting work in between two cameras
 
     def _is_due(self, what: str, now: float, rate: float) -> bool:
         if now < self._due.get(what, 0.0):
@@ -113,7 +125,8 @@ class SimNode(Node):
         if name not in self._cameras:
             kinds = {'image': Image, 'depth': Image, 'camera_info': CameraInfo, 'pose': PoseStamped}
             self._cameras[name] = tuple(
-                self.create_publisher(kind, f'{name}/{topic}', reliable_qos(2)) for topic, kind in kinds.items()
+                self.create_publisher(kind, f'{name}/{topic}', reliable_qos(2))
+                for topic, kind in kinds.items()
             )
         messages = conversions.to_frame(frame, self.config.namespace_frames)
         for publisher, message in zip(self._cameras[name], messages, strict=True):
@@ -188,7 +201,9 @@ class SimNode(Node):
     def _tell_truth(self, request, response):
         def read(table: Table) -> None:
             response.stamp = conversions.to_stamp(table.world.time)
-            conversions.fill_world_state(response, table.world.labels, table.poses(), table.world.state().held)
+            conversions.fill_world_state(
+                response, table.world.labels, table.poses(), table.world.state().held
+            )
 
         try:
             self.sim.call(read)
@@ -211,5 +226,10 @@ def _create_tf_publisher(node: Node):
     return node.create_publisher(TFMessage, '/tf', reliable_qos(10))
 
 
+def main() -> int:
+    """Run the node until somebody stops it; return the exit code."""
+    return lifespan.run(SimNode, threads=6)
+
+
 if __name__ == '__main__':
-    sys.exit(lifespan.run(SimNode, threads=6))
+    sys.exit(main())

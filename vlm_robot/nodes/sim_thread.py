@@ -1,8 +1,8 @@
 """
 One thread that owns the PyBullet world and steps it at a rate of real time; others hand it work and wait.
 
-PyBullet is not thread-safe, so whatever touches the world (loading, reading the truth, starting a motion, rendering)
-runs in here between two batches of steps. It knows no ROS.
+PyBullet is not thread-safe, so whatever touches the world (loading, reading the truth, starting a motion,
+rendering) runs in here between two batches of steps. It knows no ROS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 import pybullet as p
 
-from vlm_robot.errors import ScenarioError, name_nearest
+from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.geometry import build_transform
 from vlm_robot.resources import find
 from vlm_robot.sim.bullet_arm import BulletArm, Motion
@@ -48,7 +48,9 @@ class Table:
     def poses(self) -> dict[str, np.ndarray]:
         """Return the true T_base_object, (4, 4), of every object by name."""
         client = self.world.client
-        found = {name: p.getBasePositionAndOrientation(body, client) for name, body in self.world.bodies.items()}
+        found = {
+            name: p.getBasePositionAndOrientation(body, client) for name, body in self.world.bodies.items()
+        }
         return {name: build_transform(*place) for name, place in found.items()}
 
     def start(self, begin: Callable[[Table], Motion]) -> Motion:
@@ -79,7 +81,7 @@ class SimThread:
         """
         Load the first table and start to step.
 
-        :param real_time_factor: simulated seconds per wall-clock second, as far as the machine can; may be changed.
+        :param real_time_factor: simulated seconds per second, as far as the machine can; may be changed.
         :param on_batch: called in the thread after every batch of steps, to publish what is due.
         :raises ScenarioError: there is no such scenario.
         """
@@ -102,7 +104,7 @@ class SimThread:
         return answer.result(ANSWER_TIMEOUT)
 
     def load(self, scenario: str, seed: int) -> Table:
-        """Replace the table; an empty name loads the present scenario again. Raise ScenarioError; then nothing changes."""
+        """Replace the table, or raise ScenarioError and keep it; an empty name loads the present scenario."""
 
         def replace(old: Table) -> Table:
             new = Table(scenario or old.scenario, seed, old.world.time)
@@ -130,7 +132,9 @@ class SimThread:
         except Exception as error:  # a broken simulator must show, not hang those who wait
             self.failure = error
         for _, answer in self._work:
-            answer.set_exception(ScenarioError(f'the simulator has stopped: {self.failure or "it was closed"}'))
+            answer.set_exception(
+                ScenarioError(f'the simulator has stopped: {self.failure or "it was closed"}')
+            )
         self._table.world.close()
 
     def _step_until_closed(self) -> None:

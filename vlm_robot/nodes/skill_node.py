@@ -1,5 +1,5 @@
 """
-Carries out skills: the action ``execute_skill`` on the newest scene, through the safety limits, cancelled at any moment.
+Carries out skills: the action ``execute_skill`` on the newest scene, within limits, cancelled at any moment.
 
 It publishes what the hand holds; the scene node needs it, because no camera sees through a hand.
 """
@@ -11,21 +11,21 @@ import sys
 import threading
 
 from rclpy.action import ActionServer, CancelResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
 from std_msgs.msg import Header
-from vlm_robot_interfaces.action import ExecuteSkill
-from vlm_robot_interfaces.msg import HandState
-from vlm_robot_interfaces.msg import Scene as SceneMessage
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
-from vlm_robot.nodes.liveness import LifeSign, alive_qos, reliable_qos
+from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.nodes.ros_arm import RosArm
 from vlm_robot.robot.safety import SafeArm
 from vlm_robot.skills.execution import execute, held_after
 from vlm_robot.skills.motions import SkillConfig
+from vlm_robot_interfaces.action import ExecuteSkill
+from vlm_robot_interfaces.msg import HandState
+from vlm_robot_interfaces.msg import Scene as SceneMessage
 
 HAND_PERIOD = 0.5  # seconds between two hand states while nothing happens
 BUSY = 'another skill is running; cancel it or wait for its end'
@@ -55,7 +55,7 @@ class SkillNode(Node):
         self.create_subscription(
             Header, 'world_changed', self._forget, reliable_qos(1, latched=True), callback_group=group
         )
-        self.create_timer(HAND_PERIOD, self._publish_hand, callback_group=group)
+        self.create_timer(HAND_PERIOD, self._publish_hand, callback_group=MutuallyExclusiveCallbackGroup())
         self._server = ActionServer(
             self,
             ExecuteSkill,
@@ -89,7 +89,11 @@ class SkillNode(Node):
         self.get_logger().info(f'{step.skill} {step.target} {step.destination}'.rstrip())
         try:
             result = execute(
-                step, scene, self.arm, self.config.skills, lambda: handle.is_cancel_requested or self._closing.is_set()
+                step,
+                scene,
+                self.arm,
+                self.config.skills,
+                lambda: handle.is_cancel_requested or self._closing.is_set(),
             )
             self._held = held_after(step, self._held, self.arm.gripper_width(), self.config.skills)
         except VlmRobotError as error:
@@ -131,5 +135,10 @@ class SkillNode(Node):
         return self.get_clock().now().nanoseconds * 1e-9
 
 
+def main() -> int:
+    """Run the node until somebody stops it; return the exit code."""
+    return lifespan.run(SkillNode, threads=6)
+
+
 if __name__ == '__main__':
-    sys.exit(lifespan.run(SkillNode, threads=6))
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""
+Starts the whole graph as separate processes and ends it, where ``ros2 launch`` is absent.
+
+It serves ``./run up``, the demo and the tests. Every node reads the parameter files that launch uses. The graph
+has its own ROS domain unless one is set, stays on this machine, writes one log per node, and ends by process id
+what it has started, and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+import os
+from pathlib import Path
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
+from vlm_robot.nodes.task_client import TaskClient
+from vlm_robot.resources import find
+
+NODES = ('sim', 'detector', 'scene', 'skill', 'planner')
+ROBOT_NODES = NODES[1:]  # a real robot brings its own cameras and arm
+STOP_TIMEOUT = 10.0  # seconds for a node to end after SIGINT
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    """
+    What is started.
+
+    :param parameters: node name -> parameter name -> value, over those of the parameter files.
+    :param domain: ROS domain; 0 takes ROS_DOMAIN_ID, or a random one where it is not set.
+    :param logs: folder of the log files, one per node.
+    """
+
+    logs: Path
+    nodes: Sequence[str] = NODES
+    profile: str = 'cpu'
+    parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    domain: int = 0
+    namespace: str = ''
+
+    def __post_init__(self) -> None:
+        """Refuse nodes that do not exist."""
+        unknown = [name for name in self.nodes if name not in NODES]
+        if unknown:
+            raise ConfigError(f'unknown nodes {unknown}; known: {list(NODES)}')
+
+
+class Graph:
+    """Running nodes; a context manager that starts and stops them."""
+
+    def __init__(self, config: GraphConfig):
+        """Choose domain and environment; nothing starts yet."""
+        self.config = config
+        self.domain = config.domain or int(os.environ.get('ROS_DOMAIN_ID') or random.randint(1, 100))
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> Graph:
+        """Start all nodes."""
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        """Stop all nodes."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start every node as its own process."""
+        self.config.logs.mkdir(parents=True, exist_ok=True)
+        for name in self.config.nodes:
+            self.start_node(name)
+
+    def start_node(self, name: str) -> None:
+        """Start one node, for example again after it died."""
+        with self.log_of(name).open('ab') as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, '-m', f'vlm_robot.nodes.{name}_node', *self._arguments(name)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+                start_new_session=True,  # Ctrl-C reaches this process alone, which stops the nodes
+            )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the nodes and of whoever wants to talk to them."""
+        profile = str(find('config/fastdds_large_images.xml'))
+        return {
+            **os.environ,
+            'ROS_DOMAIN_ID': str(self.domain),
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST'),
+            'FASTDDS_DEFAULT_PROFILES_FILE': os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE', profile),
+            'RCUTILS_LOGGING_BUFFERED_STREAM': '0',
+            'PYTHONUNBUFFERED': '1',
+        }
+
+    def log_of(self, name: str) -> Path:
+        """Return the log file of a node."""
+        return self.config.logs / f'{name}.log'
+
+    def wait_until_ready(self, client: TaskClient, timeout: float = 120.0) -> None:
+        """
+        Wait until tasks can be given and every camera has been looked at.
+
+        :raises PerceptionError: a node ended or the time is over; the message quotes its log.
+        """
+        deadline = time.monotonic() + timeout
+        while missing := client.list_missing():
+            self.check()
+            if time.monotonic() > deadline:
+                raise PerceptionError(
+                    f'after {timeout:g} s there is still no {", ".join(missing)}; logs: {self.config.logs}'
+                )
+            time.sleep(0.1)
+
+    def check(self) -> None:
+        """Raise PerceptionError with the last words of a node that has ended."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                words = self.log_of(name).read_text(errors='replace').strip().splitlines()[-3:]
+                raise PerceptionError(
+                    f'the {name} node ended with code {process.returncode}: {" | ".join(words)}'
+                )
+
+    def kill(self, name: str) -> None:
+        """End one node's process by force, as a crash would."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def stop(self) -> dict[str, int]:
+        """Ask every node to end, force those that do not, and return the exit codes."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for process in self.processes.values():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        return {name: process.returncode for name, process in self.processes.items()}
+
+    def _arguments(self, name: str) -> list[str]:
+        arguments = ['--ros-args']
+        for stem in (name, self.config.profile):
+            arguments += ['--params-file', str(find(f'config/{stem}.yaml'))]
+        own = {
+            'use_sim_time': 'sim' in self.config.nodes and name != 'sim',
+            **self.config.parameters.get(name, {}),
+        }
+        for key, value in own.items():
+            arguments += ['-p', f'{key}:={_to_yaml(value)}']
+        if self.config.namespace:
+            arguments += ['-r', f'__ns:=/{self.config.namespace.strip("/")}']
+        return arguments
+
+
+def _to_yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f'[{", ".join(map(_to_yaml, value))}]'
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def main() -> int:
+    """Start the graph, tell where it is, keep it until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog='up', description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--scenario', default='blocks_and_bowls', help='name of a scenario or a YAML file')
+    parser.add_argument('--seed', type=int, default=0, help='0 or more; the same seed gives the same table')
+    parser.add_argument('--profile', default='cpu', help='cpu or gpu: which of config/<profile>.yaml')
+    parser.add_argument('--logs', type=Path, default=Path('out/logs'), help='folder of the log files')
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    parameters = {'sim': {'scenario': options.scenario, 'seed': options.seed}}
+    graph = Graph(GraphConfig(options.logs, profile=options.profile, parameters=parameters))
+    try:
+        with graph, TaskClient(graph.domain) as client:
+            print(
+                f'starting {len(NODES)} nodes on ROS_DOMAIN_ID={graph.domain}, logs in {options.logs} ...',
+                flush=True,
+            )
+            graph.wait_until_ready(client)
+            print('ready; send tasks to the action execute_task; Ctrl-C ends', flush=True)
+            while True:
+                graph.check()
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        return 0
+    except VlmRobotError as error:
+        print(f'up: {error}', file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

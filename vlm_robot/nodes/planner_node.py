@@ -1,0 +1,232 @@
+"""
+Makes sentences true: the action ``execute_task`` around the closed loop of planning, one task at a time.
+
+A lifecycle node: configure loads the language model. Every turn goes out at once on the topics ``plan`` and
+``step_records`` (latched) and as feedback, and stands again in the result. Cancelling a task cancels the
+running skill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+import sys
+import threading
+import time
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+
+from vlm_robot.datatypes import Scene, SkillResult, Step, StepRecord, TaskResult
+from vlm_robot.errors import MotionCancelled, VlmRobotError
+from vlm_robot.language.transformers_model import TransformersConfig, TransformersLanguageModel
+from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
+from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
+from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
+from vlm_robot_interfaces.action import ExecuteTask
+from vlm_robot_interfaces.msg import Plan as PlanMessage
+from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
+
+BUSY = 'another task is running; cancel it or wait for its end'
+NOT_ACTIVE = 'the planner node is not active; activate it (ros2 lifecycle set /planner activate)'
+
+
+@dataclass(frozen=True)
+class PlannerNodeConfig:
+    """Which language model plans, and how."""
+
+    autostart: bool = (
+        True  # configure and activate without being told; false where a lifecycle manager does it
+    )
+    language: TransformersConfig = field(default_factory=TransformersConfig)
+    planner: SayCanConfig = field(default_factory=SayCanConfig)
+    loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
+    link: LinkConfig = field(default_factory=LinkConfig)
+
+
+class PlannerNode(LifecycleNode):
+    """The one who decides."""
+
+    def __init__(self):
+        """Declare parameters, connect to the other nodes and offer the action; nothing is loaded yet."""
+        super().__init__('planner', **lifespan.NODE_OPTIONS)
+        self.config = parameters.declare(self, PlannerNodeConfig())
+        self.planner: SayCanPlanner | None = None
+        self._is_active = False
+        self._busy, self._closing = threading.Lock(), threading.Event()
+        group = ReentrantCallbackGroup()
+        self.link = RobotLink(self, group, self.config.link)
+        self._plan = self.create_publisher(PlanMessage, 'plan', reliable_qos(1, latched=True))
+        self._records = self.create_publisher(
+            StepRecordMessage, 'step_records', reliable_qos(50, latched=True)
+        )
+        self._server = ActionServer(
+            self,
+            ExecuteTask,
+            'execute_task',
+            self._execute,
+            callback_group=group,
+            cancel_callback=lambda handle: CancelResponse.ACCEPT,
+        )
+
+    def on_configure(self, state) -> TransitionCallbackReturn:
+        """Load the language model."""
+        begin = time.monotonic()
+        try:
+            model = TransformersLanguageModel(self.config.language)
+        except VlmRobotError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self.planner = SayCanPlanner(model, self.config.planner)
+        self.get_logger().info(f"loaded '{model.name}' in {time.monotonic() - begin:.1f} s")
+        return super().on_configure(state)
+
+    def on_activate(self, state) -> TransitionCallbackReturn:
+        """Accept tasks."""
+        self._is_active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state) -> TransitionCallbackReturn:
+        """Refuse tasks."""
+        self._is_active = False
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state) -> TransitionCallbackReturn:
+        """Forget the language model."""
+        self.planner = None
+        return super().on_cleanup(state)
+
+    def close(self) -> None:
+        """Cancel the running task, so that its callback returns."""
+        self._closing.set()
+        deadline = time.monotonic() + 5.0
+        while self._busy.locked() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _execute(self, handle) -> ExecuteTask.Result:
+        complaint = '' if self._is_active else NOT_ACTIVE
+        if complaint or not self._busy.acquire(blocking=False):
+            handle.abort()
+            return ExecuteTask.Result(status='refused', reason=complaint or BUSY)
+        try:
+            task = Task(self, handle)
+            result = task.plan() if handle.request.plan_only else task.run()
+        finally:
+            self._busy.release()
+        self.get_logger().info(f"'{result.sentence[:80]}': {result.status}, {result.reason}")
+        task.tell_end(result)
+        {'done': handle.succeed, 'cancelled': handle.canceled}.get(result.status, handle.abort)()
+        return conversions.to_task_result(result)
+
+
+class Task:
+    """One sentence on its way to being true."""
+
+    def __init__(self, node: PlannerNode, handle):
+        """Begin the task of a goal."""
+        self.sentence = handle.request.sentence
+        self._node, self._handle = node, handle
+        self._begin = time.monotonic()
+        self._records: list[StepRecord] = []
+
+    def run(self) -> TaskResult:
+        """Run the closed loop; whatever goes wrong becomes a result with a reason."""
+        node = self._node
+
+        def loop() -> TaskResult:
+            return run_task(
+                self.sentence,
+                node.planner,
+                self._look,
+                self._act,
+                is_cancelled=self.is_cancelled,
+                on_record=self._tell,
+                config=node.config.loop,
+            )
+
+        node.link.forget()
+        return self._guard(loop)
+
+    def plan(self) -> TaskResult:
+        """Decide every step and move nothing."""
+
+        def project() -> TaskResult:
+            plan = self._node.planner.plan(self.sentence, self._look())
+            self._publish_plan(plan.steps, 'planning', plan.reason)
+            words = ', '.join(f'{step.skill} {step.target} {step.destination}'.strip() for step in plan.steps)
+            return TaskResult(
+                self.sentence, 'refused' if plan.reason else 'done', plan.reason or f'plan: {words}'
+            )
+
+        return self._guard(project)
+
+    def is_cancelled(self) -> bool:
+        """Return whether somebody wants the task to end."""
+        return self._handle.is_cancel_requested or self._node._closing.is_set()
+
+    def tell_end(self, result: TaskResult) -> None:
+        """Publish how it ended."""
+        if not self._handle.request.plan_only:
+            self._publish_plan([r.decision.chosen.step for r in result.records], result.status, result.reason)
+
+    def _guard(self, work: Callable[[], TaskResult]) -> TaskResult:
+        try:
+            result = work()
+        except MotionCancelled as error:
+            result = self._fail('cancelled', error)
+        except VlmRobotError as error:
+            result = self._fail('failed', error)
+        if self._handle.is_cancel_requested and result.status != 'done':
+            result = replace(result, status='cancelled')
+        elif result.status == 'cancelled':  # the node closes; ROS knows cancelled only after a request
+            result = replace(result, status='failed')
+        return replace(result, seconds=time.monotonic() - self._begin)
+
+    def _fail(self, status: str, error: VlmRobotError) -> TaskResult:
+        return TaskResult(self.sentence, status, str(error), tuple(self._records))
+
+    def _check(self) -> None:
+        if self.is_cancelled():
+            raise MotionCancelled('the task was cancelled on request')
+
+    def _look(self) -> Scene:
+        self._feed('looking')
+        scene = self._node.link.look(self._check)
+        self._feed('deciding')
+        return scene
+
+    def _act(self, step: Step) -> SkillResult:
+        self._feed('acting')
+        return self._node.link.act(step, self._check)
+
+    def _tell(self, record: StepRecord) -> None:
+        self._records.append(record)
+        self._node._records.publish(conversions.to_record(record))
+        self._publish_plan([r.decision.chosen.step for r in self._records], 'running')
+        self._feed('deciding')
+
+    def _publish_plan(self, steps, status: str, reason: str = '') -> None:
+        self._node._plan.publish(conversions.to_plan(self.sentence, steps, status, reason, self._now()))
+
+    def _feed(self, phase: str) -> None:
+        feedback = ExecuteTask.Feedback(phase=phase)
+        steps = [record.decision.chosen.step for record in self._records]
+        feedback.plan_so_far = conversions.to_plan(self.sentence, steps, 'running', '', self._now())
+        if self._records:
+            feedback.latest = conversions.to_record(self._records[-1])
+        self._handle.publish_feedback(feedback)
+
+    def _now(self) -> float:
+        return self._node.get_clock().now().nanoseconds * 1e-9
+
+
+def main() -> int:
+    """Run the node until somebody stops it; return the exit code."""
+    return lifespan.run(PlannerNode, threads=6)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

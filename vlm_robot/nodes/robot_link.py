@@ -1,0 +1,146 @@
+"""
+What a task needs of the other nodes: fresh scenes and skills, and an end to waiting when one of them dies.
+
+Waiting is measured on the wall clock, because the robot's clock may stop with the process that died; what
+counts as fresh is measured on the robot's clock, which is that of the stamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import threading
+import time
+
+from rclpy.action import ActionClient
+from rclpy.node import Node
+
+from vlm_robot.datatypes import Scene, SkillResult, Step
+from vlm_robot.errors import ConfigError, MotionCancelled, MotionError, PerceptionError
+from vlm_robot.nodes import conversions
+from vlm_robot.nodes.action_calls import call_action
+from vlm_robot.nodes.liveness import LifeSign
+from vlm_robot_interfaces.action import ExecuteSkill
+from vlm_robot_interfaces.msg import DetectionArray, HandState
+from vlm_robot_interfaces.msg import Scene as SceneMessage
+
+PERIOD = 0.02  # seconds between two looks at what is waited for
+
+
+@dataclass(frozen=True)
+class LinkConfig:
+    """How long the other nodes are waited for; seconds of the wall clock."""
+
+    looks: int = 2  # scene updates newer than the last skill that make a fresh scene: one of each camera
+    fresh_timeout: float = 20.0  # s, for a fresh scene while everybody lives
+    start_timeout: float = 20.0  # s, for nodes that have not been heard yet
+    detector_silence: float = 15.0  # s, a living detector that says nothing for longer has stopped
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be waited for."""
+        for name in ('looks', 'fresh_timeout', 'start_timeout', 'detector_silence'):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f'link.{name} is {getattr(self, name)}; allowed: above 0')
+
+
+class RobotLink:
+    """Looks and acts through topics and actions."""
+
+    def __init__(self, node: Node, group, config: LinkConfig):
+        """Connect; ``group`` must be reentrant."""
+        self.config = config
+        self._node = node
+        self._news = threading.Condition()
+        self._scenes: list[tuple[float, Scene]] = []  # stamp and scene of the updates since the last motion
+        self._fresh_from = 0.0
+        self._skills = ActionClient(node, ExecuteSkill, 'execute_skill', callback_group=group)
+        self._signs = {
+            'detector': LifeSign(node, DetectionArray, 'detections', lambda message: None, group=group),
+            'scene node': LifeSign(node, SceneMessage, 'scene', self._on_scene, latched=True, group=group),
+            'skill node': LifeSign(
+                node, HandState, 'hand_state', lambda message: None, latched=True, group=group
+            ),
+        }
+
+    def forget(self) -> None:
+        """Count as fresh only what is seen from now on."""
+        with self._news:
+            self._fresh_from = self._node.get_clock().now().nanoseconds * 1e-9
+            self._scenes.clear()
+
+    def look(self, check: Callable[[], None]) -> Scene:
+        """
+        Return a scene that is newer than the last motion, waiting for it.
+
+        :param check: asked all the time; what it raises ends the waiting.
+        :raises PerceptionError: a node that is needed has stopped, or no fresh scene comes.
+        """
+        self._await_signs(check)
+        begin = time.monotonic()
+        while True:
+            check()
+            self.check_alive()
+            with self._news:
+                if len(self._scenes) >= self.config.looks:
+                    return self._scenes[-1][1]
+                if time.monotonic() - begin > self.config.fresh_timeout:
+                    raise PerceptionError(self._complain())
+                self._news.wait(PERIOD)
+
+    def act(self, step: Step, check: Callable[[], None]) -> SkillResult:
+        """
+        Carry out a step and return how it went.
+
+        :param check: asked all the time; MotionCancelled from it cancels the skill, which stops the arm.
+        :raises PerceptionError: a node that is needed has stopped; the skill was cancelled.
+        """
+
+        def check_all() -> None:
+            check()
+            self.check_alive()
+
+        try:
+            goal = ExecuteSkill.Goal(step=conversions.to_step(step))
+            return conversions.from_skill_result(call_action(self._skills, goal, check_all))
+        except MotionCancelled as error:
+            return SkillResult(False, str(error), cancelled=True)
+        except MotionError as error:
+            return SkillResult(False, str(error))
+        finally:
+            self.forget()
+
+    def check_alive(self) -> None:
+        """Raise PerceptionError when a node that was there has stopped, or the detector fell silent."""
+        for name, sign in self._signs.items():
+            if sign.was_alive and not sign.is_alive:
+                raise PerceptionError(
+                    f"the {name} stopped: nobody publishes '{sign.topic}' any more; start it again"
+                )
+        silence = self._signs['detector'].silence
+        if self.config.detector_silence < silence < float('inf'):
+            raise PerceptionError(
+                f'the detector stopped: no detections for {silence:.0f} s; see its diagnostics'
+            )
+
+    def _await_signs(self, check: Callable[[], None]) -> None:
+        deadline = time.monotonic() + self.config.start_timeout
+        while missing := [name for name, sign in self._signs.items() if not sign.was_alive]:
+            check()
+            if time.monotonic() > deadline:
+                raise PerceptionError(
+                    f'no sign of life of {missing} for {self.config.start_timeout:g} s; start them'
+                )
+            time.sleep(PERIOD)
+
+    def _complain(self) -> str:
+        count, timeout = len(self._scenes), self.config.fresh_timeout
+        return (
+            f'{count} of {self.config.looks} fresh looks came within {timeout:g} s; do all cameras publish?'
+        )
+
+    def _on_scene(self, message: SceneMessage) -> None:
+        scene = conversions.from_scene(message)
+        with self._news:
+            if scene.stamp > self._fresh_from:
+                self._scenes = [*self._scenes[-9:], (scene.stamp, scene)]
+                self._news.notify_all()

@@ -1,0 +1,166 @@
+"""
+Talks to a running graph from an ordinary program: sentences, scenarios, the truth, and what the robot sees.
+
+It spins in its own thread, so every method may simply block. Values come out, not messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import contextlib
+import os
+import threading
+
+import numpy as np
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from sensor_msgs.msg import Image
+
+from vlm_robot.datatypes import Detection, Scene, StepRecord, TaskResult, WorldState
+from vlm_robot.errors import MotionCancelled, PerceptionError, ScenarioError
+from vlm_robot.nodes import conversions, pixels
+from vlm_robot.nodes.action_calls import call_action
+from vlm_robot.nodes.liveness import alive_qos, reliable_qos
+from vlm_robot_interfaces.action import ExecuteTask
+from vlm_robot_interfaces.msg import DetectionArray
+from vlm_robot_interfaces.msg import Scene as SceneMessage
+from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
+from vlm_robot_interfaces.srv import GetWorldState, LoadScenario, SetQueries
+
+CAMERAS = ('front', 'top')
+SERVICE_TIMEOUT = 30.0  # wall-clock seconds
+
+
+class TaskClient:
+    """A user of the graph; a context manager."""
+
+    def __init__(self, domain: int | None = None, namespace: str = '', cameras: Sequence[str] = CAMERAS):
+        """Join the domain (None: ROS_DOMAIN_ID) and listen."""
+        self.context = rclpy.Context()
+        rclpy.init(
+            context=self.context, domain_id=domain, signal_handler_options=rclpy.SignalHandlerOptions.NO
+        )
+        self.node = rclpy.create_node(f'task_client_{os.getpid()}', context=self.context, namespace=namespace)
+        self.scene = Scene()
+        self.images: dict[str, np.ndarray] = {}  # camera -> newest (H, W, 3) uint8
+        self.detections: dict[str, tuple[float, list[Detection]]] = {}  # camera -> stamp, newest detections
+        self._cancel = threading.Event()
+        self._on_record: Callable[[StepRecord], None] | None = None
+        self._cameras = tuple(cameras)
+        self._connect()
+        self._executor = MultiThreadedExecutor(num_threads=3, context=self.context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> None:
+        node = self.node
+        self._task = ActionClient(node, ExecuteTask, 'execute_task')
+        self._load = node.create_client(LoadScenario, 'load_scenario')
+        self._truth = node.create_client(GetWorldState, 'get_world_state')
+        self._queries = node.create_client(SetQueries, 'set_queries')
+        for camera in self._cameras:
+            node.create_subscription(
+                Image, f'{camera}/image', lambda m, name=camera: self._keep_image(name, m), reliable_qos(1)
+            )
+        node.create_subscription(DetectionArray, 'detections', self._keep_detections, alive_qos())
+        node.create_subscription(SceneMessage, 'scene', self._keep_scene, reliable_qos(1, latched=True))
+        node.create_subscription(StepRecordMessage, 'step_records', self._pass_record, reliable_qos(50))
+
+    def __enter__(self) -> TaskClient:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_) -> None:
+        """Leave the graph."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the graph; a second call does nothing."""
+        self.context.try_shutdown()
+        self._thread.join(5.0)
+
+    def send(
+        self, sentence: str, on_record: Callable[[StepRecord], None] | None = None, *, plan_only: bool = False
+    ) -> TaskResult:
+        """
+        Give the robot a sentence and return how the task ended.
+
+        :param on_record: called with every turn as it comes, from another thread.
+        :raises MotionError: there is no planner, or it does not answer.
+        """
+        self._cancel.clear()
+        self._on_record = on_record
+        goal, results = ExecuteTask.Goal(sentence=sentence, plan_only=plan_only), []
+        try:
+            result = call_action(
+                self._task, goal, self._check, server_timeout=10.0, on_cancelled=results.append
+            )
+        except MotionCancelled:
+            if not results:
+                raise
+            result = results[0]
+        finally:
+            self._on_record = None
+        return conversions.from_task_result(sentence, result)
+
+    def cancel(self) -> None:
+        """Cancel the task that ``send`` waits for, from another thread; ``send`` returns its end."""
+        self._cancel.set()
+
+    def load_scenario(self, name: str, seed: int = 0) -> str:
+        """Put a scenario's table before the robot and return its sentence; raise ScenarioError."""
+        response = self._call(self._load, LoadScenario.Request(scenario=name, seed=seed))
+        if not response.success:
+            raise ScenarioError(response.message)
+        self.images.clear()
+        self.detections.clear()
+        return response.sentence
+
+    def world_state(self) -> WorldState:
+        """Return the simulator's truth, for graders."""
+        return conversions.from_world_state(self._call(self._truth, GetWorldState.Request()))
+
+    def set_queries(self, queries: Sequence[str]) -> str:
+        """Change what the detector looks for; return why it refused, or nothing."""
+        return self._call(self._queries, SetQueries.Request(queries=list(queries))).message
+
+    def list_missing(self) -> list[str]:
+        """Return what the graph still lacks before it can take a sentence, in words."""
+        missing = [] if self._task.server_is_ready() else ['planner']
+        missing += [f'detections of camera {name}' for name in self._cameras if name not in self.detections]
+        return missing + ([] if self.scene.stamp > 0 else ['scene'])
+
+    def _check(self) -> None:
+        if self._cancel.is_set():
+            raise MotionCancelled('the task was cancelled')
+
+    def _call(self, client, request):
+        if not client.wait_for_service(SERVICE_TIMEOUT):
+            raise PerceptionError(
+                f"no service '{client.srv_name}' within {SERVICE_TIMEOUT:g} s; is its node running?"
+            )
+        future, done = client.call_async(request), threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(SERVICE_TIMEOUT):
+            raise PerceptionError(f"service '{client.srv_name}' did not answer within {SERVICE_TIMEOUT:g} s")
+        return future.result()
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def _keep_image(self, camera: str, message: Image) -> None:
+        self.images[camera] = pixels.from_colour(message)
+
+    def _keep_detections(self, message: DetectionArray) -> None:
+        found = [conversions.from_detection(item) for item in message.detections]
+        self.detections[message.camera] = (conversions.to_seconds(message.header.stamp), found)
+
+    def _keep_scene(self, message: SceneMessage) -> None:
+        self.scene = conversions.from_scene(message)
+
+    def _pass_record(self, message: StepRecordMessage) -> None:
+        if self._on_record is not None:
+            self._on_record(conversions.from_record(message))
