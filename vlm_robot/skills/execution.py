@@ -36,7 +36,7 @@ def execute(
     :param step: skill, target, destination; ``done`` and ``refuse`` succeed and move nothing.
     :param scene: positions in the base frame, ``held`` as the hand is now.
     :param arm: any Arm; it is wrapped by ``SafeArm(arm, config.safety)`` unless it is one.
-    :param is_cancelled: asked before every motion and every 20 ms during one; once true, the arm halts
+    :param is_cancelled: asked before each motion and every 20 ms in one; once true, the arm halts
         where it is and the result has ``cancelled=True``. ``arm.stop()`` from another thread does the same.
     :return: expected failures (unknown object, missed grasp, no room, unreachable) as a reason, never raised.
     :raises PlanError: the skill's name is not in the table.

@@ -27,7 +27,7 @@ class SkillConfig:
         0.24  # m, tool height in transit: 0.12 for a stack of 3, 0.03 for a held block, and room
     )
     travel_speed: float = 0.55  # m/s in free air
-    approach_speed: float = 0.22  # m/s within reach of objects
+    approach_speed: float = 0.30  # m/s within reach of objects
     release_speed: float = 0.08  # m/s, the last centimetres before letting go
     grip_force: float = 20.0  # N per finger
     open_width: float = 0.08  # m, widest opening
