@@ -243,19 +243,19 @@ Fresh = Annotated[bool, typer.Option('--fresh', help='Start again instead of res
 
 @train_app.command('owlvit')
 def train_owlvit(
-    out: Annotated[Path, typer.Option(help='Folder for the state and the checkpoint.')] = Path('runs/owlvit'),
-    minutes: Minutes = 75.0,
-    seed: Seed = 0,
-    fresh: Fresh = False,
+    out: Annotated[Path, typer.Option(help='Renderings, state and checkpoint.')] = Path('runs/owlvit'),
+    minutes: Minutes = 70.0,
+    views: Annotated[int, typer.Option(min=100, help='How many tables are rendered.')] = 4000,
+    seed: Seed = 1,
 ) -> None:
     """
-    Train the small OWL-ViT on simulator renders; saves and resumes.
+    Train the small OWL-ViT on simulator renders; goes on where it stopped.
 
     Example: vlm-robot train owlvit --out runs/owlvit --minutes 75
     """
     from vlm_robot.training import owlvit
 
-    console.print(owlvit.train(owlvit.OwlVitTrainingConfig(out=str(out), minutes=minutes, seed=seed, resume=not fresh)))
+    console.print(owlvit.train(owlvit.OwlVitTrainingConfig(out, views=views, minutes=minutes, seed=seed)))
 
 
 @train_app.command('planner')

@@ -1,7 +1,8 @@
 """
 The settings of all rooms in one value, read from YAML that only overrides.
 
-Every room keeps its own frozen dataclass beside the code that uses it; here they are put together, unknown
+A file has either the sections of ``AgentConfig`` or the form of ROS parameter files, so that ``config/gpu.yaml`` serves the
+nodes and the command line alike. Every room keeps its own frozen dataclass beside the code that uses it; here they are put together, unknown
 keys are refused with the nearest known one, and values are converted by the type of their default. ROS
 parameters come from the same fields (``nodes/parameters.py``).
 """
@@ -26,6 +27,16 @@ from vlm_robot.skills.motions import SkillConfig
 from vlm_robot.vocabulary import list_labels
 
 Config = TypeVar('Config')
+# Node and first word of its parameters -> section here; other parameters concern ROS alone.
+SECTION_OF = {
+    ('detector', 'model'): 'detector',
+    ('detector', 'lifting'): 'lifting',
+    ('scene', 'tracker'): 'scene',
+    ('skill', 'skills'): 'skills',
+    ('planner', 'language'): 'language',
+    ('planner', 'planner'): 'planner',
+    ('planner', 'loop'): 'loop',
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,26 @@ def load_config(path: Path | None) -> AgentConfig:
         raise ConfigError(f"cannot read the settings '{path}': {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"'{path}' is not YAML: {error}") from error
+    if isinstance(data, Mapping) and any(str(key).startswith('/') for key in data):
+        data = _read_ros_parameters(data, str(path))
     return override(AgentConfig(), data, str(path))
+
+
+def _read_ros_parameters(data: Mapping, where: str) -> dict[str, Any]:
+    sections: dict[str, Any] = {}
+    for node, body in data.items():
+        parameters = body.get('ros__parameters') if isinstance(body, Mapping) else None
+        if not isinstance(parameters, Mapping):
+            raise ConfigError(f"{where}: '{node}' has no mapping 'ros__parameters'")
+        for name, value in parameters.items():
+            head, *rest = str(name).split('.')
+            section = SECTION_OF.get((str(node).rsplit('/', 1)[-1], head))
+            if section and rest:
+                place = sections.setdefault(section, {})
+                for word in rest[:-1]:
+                    place = place.setdefault(word, {})
+                place[rest[-1]] = value
+    return sections
 
 
 def override(config: Config, data: Any, where: str = '') -> Config:

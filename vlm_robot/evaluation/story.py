@@ -20,7 +20,7 @@ def write_story(path: Path, tasks: Sequence[tuple[dict, Sequence[Sequence[str]]]
     """
     Write an HTML page about tasks.
 
-    :param tasks: the plain data of a task (``describe_result``) with, for every step, the names of picture
+    :param tasks: the plain data of a task (``describe_task``) with, for every step, the names of picture
         files beside the page.
     :param film: name of an animated file beside the page.
     """

@@ -50,7 +50,7 @@ def run_sentence(sentence: str, scenario: Path, seed: int, out: Path | None, con
         film = Film(world, episode) if out else None
         result, pictures = _run_live(agent, sentence)
         result = confirm(result, episode, world)
-        report = describe_result(result, episode)
+        report = describe_task(result) | {'scenario': episode.scenario, 'seed': episode.seed}
         if out:
             _write_pictures(out, pictures, film, report)
         return report
@@ -96,12 +96,10 @@ def find_untruths(steps: tuple[Step, ...], state: WorldState) -> str:
     return ''
 
 
-def describe_result(result: TaskResult, episode: Episode) -> dict:
-    """Return a task's end as plain data: the JSON of ``vlm-robot task``."""
+def describe_task(result: TaskResult) -> dict:
+    """Return a task's end as plain data: the JSON of ``vlm-robot task`` but for scenario and seed."""
     return {
         'sentence': result.sentence,
-        'scenario': episode.scenario,
-        'seed': episode.seed,
         'status': result.status,
         'reason': result.reason,
         'plan': [format_step(step) for step in result.plan.steps],
