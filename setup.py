@@ -21,17 +21,17 @@ def list_data_files(*folders):
 setup(
     name=NAME,
     version='0.1.0',
-    description='A robot arm that does what a sentence says: open-vocabulary vision, a planning language model, ROS 2.',
+    description='A robot arm that does what a sentence says: open vocabulary, language model, ROS 2.',
     license='Apache-2.0',
     maintainer='vlm_robot maintainers',
     maintainer_email='maintainers@users.noreply.h-seed-ef5d33c4.example',
     python_requires='>=3.10',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    # The checkpoints and prompts belong to the code that reads them; config/ and sim/ belong to the user, in share/.
+    # Checkpoints and prompts belong to the code that reads them; config/ and sim/ to the user, in share/.
     package_data={NAME: ['py.typed', 'checkpoints/**/*', '**/*.yaml', '**/*.txt']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
-        (f'share/{NAME}', ['package.xml', *sorted(str(path) for path in Path('.').glob('requirements*.txt')),
+        (f'share/{NAME}', ['package.xml', *sorted(str(path) for path in Path().glob('requirements*.txt')),
                            'constraints.txt']),
         *list_data_files('launch', 'config', 'sim'),
     ],

@@ -1,8 +1,9 @@
 """
 Find the files that belong to the package but are no Python: ``config/``, ``sim/`` and ``launch/``.
 
-They stand beside the package in a clone (an editable install and ``colcon build --symlink-install`` lead there too) and
-in ``share/vlm_robot`` of an installation by colcon or pip. This module knows nothing of what is in them.
+They stand beside the package in a clone, to which an editable install and ``colcon build --symlink-install``
+lead too, and in ``share/vlm_robot`` of an installation by colcon or pip. This module knows nothing of what is
+in them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PACKAGE = 'vlm_robot'
 
 
 def list_roots() -> list[Path]:
-    """Return the folders to search, in order: the clone, the sourced ROS 2 workspaces, the Python environment."""
+    """Return the folders to search, in order: clone, sourced ROS 2 workspaces, Python environment."""
     return list(dict.fromkeys(_roots()))
 
 
@@ -32,15 +33,15 @@ def find(relative: str | Path) -> Path:
     path = Path(relative)
     if path.is_absolute() or '..' in path.parts:
         raise ConfigError(
-            f"resource '{relative}' was asked for; allowed are paths inside the package such as 'config/cpu.yaml'"
+            f"resource '{relative}' was asked for; allowed are paths inside the package, for example 'config'"
         )
     roots = list_roots()
     for root in roots:
         if (root / path).exists():
             return root / path
     raise ConfigError(
-        f"resource '{relative}' was not found; searched: {[str(root) for root in roots]}; install the package again "
-        'or, after colcon build, source install/setup.bash'
+        f"resource '{relative}' was not found; searched: {[str(root) for root in roots]}; "
+        'install the package again or, after colcon build, source install/setup.bash'
     )
 
 
