@@ -28,21 +28,31 @@ def list_skills() -> list[str]:
 
 def build_prompt(model: TransformersLanguageModel) -> str:
     """Return a planner's prompt of 200 tokens."""
-    text = 'See: ' + ', '.join(f'{colour} block' for colour in COLOURS) + '.\nTask: put the red block in the green bowl\n'
-    turns = '1. pick up the red block. ok, holding red block.\n2. put it in the green bowl. ok, red block in green bowl.\n'
+    text = (
+        'See: '
+        + ', '.join(f'{colour} block' for colour in COLOURS)
+        + '.\nTask: put the red block in the green bowl\n'
+    )
+    turns = '1. pick up the red block. ok, holding red block.\n2. put it in the green bowl. ok, done.\n'
     ids = model.tokenizer(text + turns * 20)['input_ids'][:PROMPT_TOKENS]
     return model.tokenizer.decode(ids).rstrip()
 
 
 @torch.inference_mode()
-def score_naively(model: TransformersLanguageModel, prompt: str, continuations: Sequence[str]) -> list[ContinuationScore]:
+def score_naively(
+    model: TransformersLanguageModel, prompt: str, continuations: Sequence[str]
+) -> list[ContinuationScore]:
     """Return the scores of one full forward pass per continuation."""
     scores = []
     ids = model.tokenizer(prompt)['input_ids']
     for text in continuations:
         tail = model.tokenizer(text, add_special_tokens=False)['input_ids']
-        logits = model.model(torch.tensor([ids + tail], device=model.device), use_cache=False).logits[0, len(ids) - 1 : -1]
-        picked = torch.log_softmax(logits.float(), dim=-1).gather(1, torch.tensor(tail, device=model.device)[:, None])
+        logits = model.model(torch.tensor([ids + tail], device=model.device), use_cache=False).logits[
+            0, len(ids) - 1 : -1
+        ]
+        picked = torch.log_softmax(logits.float(), dim=-1).gather(
+            1, torch.tensor(tail, device=model.device)[:, None]
+        )
         scores.append(ContinuationScore(text, picked.sum().item(), len(tail)))
     return scores
 
@@ -72,6 +82,12 @@ def run(model: TransformersLanguageModel | None = None, repeats: int = 3) -> lis
     difference = max(abs(a.logprob - b.logprob) for a, b in zip(ours, naive))
     rows = [('31 skills, prompt not known', min(cold)), ('31 skills, next step of the same task', min(warm))]
     return [
-        {'name': name, 'ratio': theirs_s / s, 'ours_s': s, 'theirs_s': theirs_s, 'max_score_difference': difference}
+        {
+            'name': name,
+            'ratio': theirs_s / s,
+            'ours_s': s,
+            'theirs_s': theirs_s,
+            'max_score_difference': difference,
+        }
         for name, s in rows
     ]

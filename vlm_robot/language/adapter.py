@@ -1,9 +1,10 @@
 """
-LoRA adapters in the folder format of PEFT (``adapter_config.json``, ``adapter_model.safetensors``), in a few lines.
+LoRA adapters in PEFT's folder format, ``adapter_config.json`` and ``adapter_model.safetensors``.
 
-An adapter adds ``alpha / r * B A`` to the weight of a linear layer (Hu et al., arXiv 2106.09685). For use it is merged into
-the weights when the model is loaded, so scoring costs nothing extra; for training small modules wrap the layers. Any
-adapter that PEFT saved for linear layers, without DoRA or rank patterns, can be merged here; those written here load in PEFT.
+An adapter adds ``alpha / r * B A`` to the weight of a linear layer (Hu et al., arXiv 2106.09685). For use
+it is merged into the weights when the model is loaded, so scoring costs nothing extra; for training small
+modules wrap the layers. Any adapter that PEFT saved for linear layers, without DoRA or rank patterns, can
+be merged here; those written here load in PEFT.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class LoraLinear(nn.Module):
 
 
 def wrap_linears(model: nn.Module, names: tuple[str, ...], rank: int, alpha: float) -> dict[str, LoraLinear]:
-    """Freeze the model and wrap every linear layer whose last name is in ``names``; return them by full name."""
+    """Freeze the model, wrap the linear layers whose last name is in ``names``, return them by full name."""
     model.requires_grad_(False)
     wrapped: dict[str, LoraLinear] = {}
     for full_name, layer in list(model.named_modules()):
@@ -60,7 +61,9 @@ def wrap_linears(model: nn.Module, names: tuple[str, ...], rank: int, alpha: flo
     return wrapped
 
 
-def save_adapter(folder: Path, wrapped: dict[str, LoraLinear], names: tuple[str, ...], base_name: str) -> None:
+def save_adapter(
+    folder: Path, wrapped: dict[str, LoraLinear], names: tuple[str, ...], base_name: str
+) -> None:
     """Write the adapter in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     layer = next(iter(wrapped.values()))
@@ -68,13 +71,25 @@ def save_adapter(folder: Path, wrapped: dict[str, LoraLinear], names: tuple[str,
     tensors = {}
     for name, lora in wrapped.items():
         for part in ('lora_A', 'lora_B'):
-            tensors[f'{_PREFIX}{name}.{part}.weight'] = getattr(lora, part).detach().to(torch.float16).contiguous()
+            tensors[f'{_PREFIX}{name}.{part}.weight'] = (
+                getattr(lora, part).detach().to(torch.float16).contiguous()
+            )
     save_file(tensors, folder / WEIGHTS_NAME, metadata={'format': 'pt'})
     config = {
-        'peft_type': 'LORA', 'task_type': 'CAUSAL_LM', 'base_model_name_or_path': base_name, 'r': rank, 'lora_alpha': layer.scale * rank,
-        'target_modules': sorted(names), 'bias': 'none', 'lora_dropout': 0.0, 'inference_mode': True, 'fan_in_fan_out': False,
-        'init_lora_weights': True, 'use_rslora': False, 'use_dora': False,
-    }  # fmt: skip
+        'peft_type': 'LORA',
+        'task_type': 'CAUSAL_LM',
+        'base_model_name_or_path': base_name,
+        'r': rank,
+        'lora_alpha': layer.scale * rank,
+        'target_modules': sorted(names),
+        'bias': 'none',
+        'lora_dropout': 0.0,
+        'inference_mode': True,
+        'fan_in_fan_out': False,
+        'init_lora_weights': True,
+        'use_rslora': False,
+        'use_dora': False,
+    }
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2, sort_keys=True) + '\n')
 
 
@@ -89,11 +104,14 @@ def merge_adapter(model: nn.Module, folder: Path) -> None:
         tensors = load_file(folder / WEIGHTS_NAME)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f'adapter {folder} cannot be read ({error}); wanted: a folder with {CONFIG_NAME} and {WEIGHTS_NAME}, '
+            f'adapter {folder} cannot be read ({error}); wanted: a folder with {CONFIG_NAME} and '
+            f'{WEIGHTS_NAME}, '
             'as `vlm-robot train planner` or PEFT writes them'
         ) from error
     if config.get('use_dora') or config.get('rank_pattern') or config.get('use_rslora'):
-        raise ModelError(f'adapter {folder} uses DoRA, rsLoRA or rank patterns; only plain LoRA can be merged')
+        raise ModelError(
+            f'adapter {folder} uses DoRA, rsLoRA or rank patterns; only plain LoRA can be merged'
+        )
     scale = config['lora_alpha'] / config['r']
     for key in sorted(key for key in tensors if key.endswith('lora_A.weight')):
         name = key.removeprefix(_PREFIX).removesuffix('.lora_A.weight')
@@ -104,4 +122,6 @@ def merge_adapter(model: nn.Module, folder: Path) -> None:
                 weight += delta.to(weight)
         except (AttributeError, KeyError, RuntimeError) as error:
             base = config.get('base_model_name_or_path', 'unknown')
-            raise ModelError(f"adapter {folder} does not fit the model at '{name}' ({error}); it was made for: {base}") from error
+            raise ModelError(
+                f"adapter {folder} does not fit the model at '{name}' ({error}); it was made for: {base}"
+            ) from error

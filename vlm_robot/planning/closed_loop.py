@@ -1,8 +1,9 @@
 """
-The closed loop: check the sentence, project a whole plan, then look, decide, act and look again until it is true.
+The closed loop: check the sentence, project a plan, then look, decide, act, look again until it is true.
 
-It knows a planner and three callables; it knows no camera, no arm and no ROS, so ``agent.py`` and the ROS planner node
-run the same function. Feeding what was seen back after every skill follows Inner Monologue (arXiv 2207.05608).
+It knows a planner and three callables; it knows no camera, no arm and no ROS, so ``agent.py`` and the ROS
+planner node run the same function. Feeding what was seen back after every skill follows Inner Monologue
+(arXiv 2207.05608).
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class ClosedLoopConfig:
 
     def __post_init__(self):
         """Check ranges."""
-        if min(self.max_steps, self.max_failures, self.max_repeats, self.max_looks, self.max_sentence_chars) < 1:
+        if (
+            min(self.max_steps, self.max_failures, self.max_repeats, self.max_looks, self.max_sentence_chars)
+            < 1
+        ):
             raise ConfigError(f'every limit of the closed loop must be at least 1, got {self}')
 
 
@@ -47,7 +51,10 @@ def check_sentence(sentence: str, max_chars: int = 500) -> str:
     if not words:
         raise SentenceError(f'the sentence is empty; say what shall be done, {EXAMPLE}')
     if len(words) > max_chars:
-        raise SentenceError(f'the sentence has {len(words)} characters, at most {max_chars} are read; say it shorter, {EXAMPLE}')
+        raise SentenceError(
+            f'the sentence has {len(words)} characters, at most {max_chars} are read; say it '
+            f'shorter, {EXAMPLE}'
+        )
     if not any(letter.isalpha() for letter in words):
         raise SentenceError(f"the sentence '{words[:40]}' has no words; say what shall be done, {EXAMPLE}")
     return words
@@ -72,7 +79,15 @@ def run_task(
     :param on_record: called with every record as it comes, the final ``done`` or ``refuse`` included.
     :raises SentenceError: the sentence is empty, too long or has no letters.
     """
-    task = _Task(check_sentence(sentence, config.max_sentence_chars), planner, look, act, is_cancelled, on_record, config)
+    task = _Task(
+        check_sentence(sentence, config.max_sentence_chars),
+        planner,
+        look,
+        act,
+        is_cancelled,
+        on_record,
+        config,
+    )
     try:
         return task.run()
     except PerceptionError as error:
@@ -118,7 +133,7 @@ class _Task:
         return self.end('failed', f'not done after {self.config.max_steps} steps, which is the limit')
 
     def _decide(self, scene: Scene, history: History) -> tuple[Decision, Scene]:
-        """Decide; before a refusal in mid-task is believed, look again: one bad frame shall not end a task."""
+        """Decide; before a refusal is believed, look again: one bad frame shall not end a task."""
         decision = self.planner.decide(self.sentence, scene, history)
         for _ in range(self.config.max_looks - 1):
             if decision.chosen.step.skill != 'refuse':
@@ -127,7 +142,9 @@ class _Task:
             decision = self.planner.decide(self.sentence, scene, history)
         return decision, scene
 
-    def _turn(self, decision: Decision, scene: Scene, history: History) -> tuple[Scene, History, TaskResult | None]:
+    def _turn(
+        self, decision: Decision, scene: Scene, history: History
+    ) -> tuple[Scene, History, TaskResult | None]:
         """Act, look again, remember; return the end of the task if this was one."""
         step = decision.chosen.step
         started = time.perf_counter()
@@ -144,14 +161,21 @@ class _Task:
         if result.success:
             self.successes[step] += 1
             if self.successes[step] > self.config.max_repeats:
-                return self.end('failed', f"going in circles: '{words}' was done {self.successes[step]} times")
+                return self.end(
+                    'failed', f"going in circles: '{words}' was done {self.successes[step]} times"
+                )
             return None
         self.failures[step] += 1
         if self.failures[step] >= self.config.max_failures:
-            return self.end('failed', f"'{words}' failed {self.failures[step]} times: {result.reason or 'no reason given'}")
+            return self.end(
+                'failed',
+                f"'{words}' failed {self.failures[step]} times: {result.reason or 'no reason given'}",
+            )
         return None
 
-    def _note(self, decision: Decision, result: SkillResult, text: str = '', started: float | None = None) -> StepRecord:
+    def _note(
+        self, decision: Decision, result: SkillResult, text: str = '', started: float | None = None
+    ) -> StepRecord:
         seconds = time.perf_counter() - started if started else 0.0
         record = StepRecord(decision, result, text, seconds)
         self.records.append(record)

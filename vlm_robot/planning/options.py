@@ -1,8 +1,8 @@
 """
 Everything that could be said next: all skills with all arguments, those included that are impossible.
 
-Objects that are not in view are options too, over the whole vocabulary of colours: so the words can name an absent thing,
-and its affordance, 0 with a reason, is the answer.
+Objects that are not in view are options too, over the whole vocabulary of colours: so the words can name an
+absent thing, and its affordance, 0 with a reason, is the answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from vlm_robot.datatypes import Scene, Step
 from vlm_robot.errors import PlanError
 from vlm_robot.planning.parsing import format_step, parse_step, WHICH_ONE
-from vlm_robot.vocabulary import LOCATIONS, list_labels, shape_of
+from vlm_robot.vocabulary import list_labels, LOCATIONS, shape_of
 
 
 def build_options(
@@ -48,14 +48,14 @@ def _is_sayable(step: Step, held: str) -> bool:
 
 
 def say(step: Step, held: str) -> str:
-    """Return the continuation whose likelihood is measured; the full stop makes no option the head of another."""
+    """Return the words that are scored; with the full stop no option is the head of another."""
     return f' {format_step(step, held)}.'
 
 
 def read_proposal(text: str, held: str, known: Iterable[Step]) -> Step | None:
-    """Return the step that freely generated text says, if it says one that is not among the known; else None."""
+    """Return the step that freely generated text says; None if it says none, or a known one."""
     try:
-        step = parse_step(text.split('.')[0].split('\n')[0], held)
+        step = parse_step(text.split('.', maxsplit=1)[0].split('\n', maxsplit=1)[0], held)
         format_step(step, held)
     except PlanError:
         return None

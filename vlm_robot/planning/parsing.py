@@ -1,8 +1,8 @@
 """
 Steps as words and back: ``parse_plan(format_plan(plan)) == plan``.
 
-One table of templates is the whole grammar; the same words are scored by the language model, printed for people and read
-back from generated text. Text is data: it is matched, never evaluated.
+One table of templates is the whole grammar; the same words are scored by the language model, printed for
+people and read back from generated text. Text is data: it is matched, never evaluated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _ASK = 'ask which one'
 
 def _compile(template: str) -> re.Pattern[str]:
     pattern = template.replace('put {target}', rf'put (?:it|the (?P<target>{_NAME}?))')
-    pattern = pattern.replace('{target}', f'(?P<target>{_NAME})').replace('{destination}', f'(?P<destination>{_NAME})')
+    pattern = pattern.replace('{target}', f'(?P<target>{_NAME})').replace(
+        '{destination}', f'(?P<destination>{_NAME})'
+    )
     return re.compile(pattern)
 
 
@@ -54,7 +56,9 @@ def format_step(step: Step, held: str = '') -> str:
         target = 'it' if step.target == held else f'the {step.target}'
     words = _TEMPLATES[step.skill].format(target=target, destination=step.destination)
     if parse_step(words, held) != step:
-        raise PlanError(f'{step} cannot be said in words: an argument is missing, superfluous or no plain name')
+        raise PlanError(
+            f'{step} cannot be said in words: an argument is missing, superfluous or no plain name'
+        )
     return words
 
 

@@ -1,8 +1,9 @@
 """
 The text that the language model reads: the scene when the task began, the sentence, and what happened so far.
 
-The text only grows from step to step, so a model's key-value cache stays valid: after every skill one line is completed
-with the step that was taken and with what was seen afterwards. The same functions write the training data. Example::
+The text only grows from step to step, so a model's key-value cache stays valid: after every skill one line
+is completed with the step that was taken and with what was seen afterwards. The same functions write the
+training data. Example::
 
     See: red block, blue block, green bowl.
     Now: blue block in green bowl.
@@ -69,7 +70,8 @@ def observe(before: Scene, after: Scene, step: Step, result: SkillResult) -> str
     """
     Return what is written behind a step: ``ok`` or ``failed`` with the reason, then what changed.
 
-    The place of the step's own target is always told; other objects only where ``in``, ``on`` or the hand changed.
+    The place of the step's own target is always told; other objects only where ``in``, ``on`` or the hand
+    changed.
     """
     old, new = relate(before), relate(after)
     target = step.target or before.held

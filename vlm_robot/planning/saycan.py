@@ -1,10 +1,10 @@
 """
 SayCan: what the words say times what the robot can (Ahn et al., arXiv 2204.01691).
 
-Every option is scored by a language model as the continuation of the prompt ("say") and judged in the scene ("can"); the
-product chooses. Two things differ from the paper: the scene and the outcome of every skill stand in the prompt, and when
-the words clearly want what cannot be done, the planner refuses with that reason instead of doing the next best thing.
-It knows a language model and a scene; no camera, no arm, no ROS.
+Every option is scored by a language model as the continuation of the prompt ("say") and judged in the scene
+("can"); the product chooses. Two things differ from the paper: the scene and the outcome of every skill
+stand in the prompt, and when the words clearly want what cannot be done, the planner refuses with that
+reason instead of doing the next best thing. It knows a language model and a scene; no camera, no arm, no ROS.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from vlm_robot.planning.parsing import WHICH_ONE
 from vlm_robot.planning.prompt import begin, History, observe, write_prompt
 from vlm_robot.planning.symbolic import apply
 
-MEMORY = 64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
+MEMORY = (
+    64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
+)
 NOT_UNDERSTOOD = 'this is nothing that can be done with the blocks, bowls and places on this table'
 
 
@@ -34,8 +36,12 @@ class SayCanConfig:
 
     normalisation: str = 'sum'  # 'sum' of token log-probabilities, or their 'mean' (favours long options)
     only_fitting_hand: bool = True  # score no pick with a full hand and no place with an empty one
-    impossible_share: float = 0.5  # 0..1, share of language on impossible options from which the planner refuses
-    coverage: float = 0.5  # 0..1, if all options together are less likely than this, the model is asked for its own words
+    impossible_share: float = (
+        0.5  # 0..1, share of language on impossible options from which the planner refuses
+    )
+    coverage: float = (
+        0.5  # 0..1, if all options together are less likely than this, the model is asked for its own words
+    )
     max_steps: int = 20  # steps of a projected plan
     affordance: AffordanceConfig = field(default_factory=AffordanceConfig)
 
@@ -84,7 +90,7 @@ class SayCanPlanner:
         return Decision(chosen, options, reason, time.perf_counter() - started)
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
-        """Return a whole plan by rolling decisions out symbolically; it ends in ``done``, or in ``refuse`` with a reason."""
+        """Return a whole plan by symbolic roll-out; it ends in ``done``, or in ``refuse`` with a reason."""
         return self.project(sentence, scene).plan
 
     def project(self, sentence: str, scene: Scene) -> Projection:
@@ -99,11 +105,21 @@ class SayCanPlanner:
             after = apply(step, scene)
             result = SkillResult(True)
             history = history.add(StepRecord(decision, result, observe(scene, after, step, result)))
-            if sum(old.held == after.held and old.relations == after.relations and old.objects == after.objects for old in seen) > 1:
+            if (
+                sum(
+                    old.held == after.held
+                    and old.relations == after.relations
+                    and old.objects == after.objects
+                    for old in seen
+                )
+                > 1
+            ):
                 return _end([*decisions, _refuse(decision)], 'the plan goes in circles')
             seen.append(after)
             scene = after
-        return _end([*decisions, _refuse(decision)], f'the plan has no end after {self.config.max_steps} steps')
+        return _end(
+            [*decisions, _refuse(decision)], f'the plan has no end after {self.config.max_steps} steps'
+        )
 
     def _score(self, prompt: str, texts: Sequence[str]) -> list[ContinuationScore]:
         key = (prompt, *texts)
@@ -113,7 +129,9 @@ class SayCanPlanner:
                 self._memory.popitem(last=False)
         return self._memory[key]
 
-    def _combine(self, steps: Sequence[Step], scores: Sequence[ContinuationScore], scene: Scene) -> tuple[OptionScore, ...]:
+    def _combine(
+        self, steps: Sequence[Step], scores: Sequence[ContinuationScore], scene: Scene
+    ) -> tuple[OptionScore, ...]:
         """Return the options with language normalised over all of them, best product first."""
         weights = [s.logprob / (s.token_count if self.config.normalisation == 'mean' else 1) for s in scores]
         peak = max(weights)
@@ -123,7 +141,15 @@ class SayCanPlanner:
             can = judge(step, scene, self.config.affordance)
             language = math.exp(weight - peak) / total
             options.append(
-                OptionScore(step, score.text.strip(' .'), score.logprob, language, can.value, language * can.value, can.reason)
+                OptionScore(
+                    step,
+                    score.text.strip(' .'),
+                    score.logprob,
+                    language,
+                    can.value,
+                    language * can.value,
+                    can.reason,
+                )
             )
         return tuple(sorted(options, key=lambda option: (-option.product, -option.language)))
 
@@ -137,7 +163,10 @@ class SayCanPlanner:
         if best.step.skill != 'refuse':
             return best, ''
         if best.step.target == WHICH_ONE:
-            return best, f'several things fit; say which one: {", ".join(scene.names) or "nothing is in view"}'
+            return (
+                best,
+                f'several things fit; say which one: {", ".join(scene.names) or "nothing is in view"}',
+            )
         return best, NOT_UNDERSTOOD
 
 

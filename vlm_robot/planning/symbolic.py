@@ -1,7 +1,8 @@
 """
 Steps on a symbolic table: what each skill would make true, with nominal positions in the base frame (metres).
 
-It is the forward model of the planner and of plan-only evaluation; it knows no physics and never fails a grasp.
+It is the forward model of the planner and of plan-only evaluation; it knows no physics and never fails a
+grasp.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ IN_BOWL_Z = 0.03  # metres, centre of a block that lies in a bowl
 
 def relate(scene: Scene) -> dict[str, tuple[str, str]]:
     """
-    Return for every object the place that matters: name -> (``in`` | ``on`` | ``at`` | ``held`` | ``table``, what).
+    Return the place of every object: name -> (``in``, ``on``, ``at``, ``held`` or ``table``; what).
 
     Relations ``in`` and ``on`` of the scene are believed; where the scene has none at all, positions decide.
     """
-    told = {r.subject: (r.predicate, r.object) for r in scene.relations if r.predicate in ('in', 'on') and r.object in scene.names}
+    told = {
+        r.subject: (r.predicate, r.object)
+        for r in scene.relations
+        if r.predicate in ('in', 'on') and r.object in scene.names
+    }
     places: dict[str, tuple[str, str]] = {}
     for item in scene.objects:
         if item.name == scene.held:
@@ -57,7 +62,9 @@ def _find_support(item: SceneObject, scene: Scene) -> tuple[str, str] | None:
         else:
             rise = item.p_base[2] - other.p_base[2]
             fits, relation = distance < ON_RADIUS and ON_HEIGHT[0] < rise < ON_HEIGHT[1], 'on'
-        rank = distance if relation == 'on' else distance + 1.0  # a block on a block in a bowl is on the block
+        rank = (
+            distance if relation == 'on' else distance + 1.0
+        )  # a block on a block in a bowl is on the block
         if fits and (best is None or rank < best[0]):
             best = (rank, (relation, other.name))
     return best[1] if best else None
@@ -98,19 +105,24 @@ def apply(step: Step, scene: Scene) -> Scene:
         raise PlanError(f"skill '{step.skill}' has no symbolic effect")
     goal = scene.find(step.destination)
     if goal is None or goal.name == held:
-        raise PlanError(f"{step.skill}: no '{step.destination}' to place on; the scene holds {sorted(scene.names)}")
+        raise PlanError(
+            f"{step.skill}: no '{step.destination}' to place on; the scene holds {sorted(scene.names)}"
+        )
     relation = Relation(held, step.skill.removeprefix('place_'), goal.name)
     return _move(scene, held, _rest(step.skill, goal, scene), '', relation)
 
 
 def find_spot(location: str, scene: Scene) -> tuple[float, float]:
-    """Return the free place for a block nearest to the middle of a location, or its middle where none is free."""
+    """Return the free place for a block nearest to a location, or its middle where none is free."""
     x, y = LOCATIONS[location]
     others = [item for item in scene.objects if item.name != scene.held]
     for radius in SPOT_RADII:
         for turn in range(8):
             spot = (x + radius * math.cos(turn * math.pi / 4), y + radius * math.sin(turn * math.pi / 4))
-            if all(math.dist(spot, item.p_base[:2]) > CLEARANCE[shape_of(item.label) == 'bowl'] for item in others):
+            if all(
+                math.dist(spot, item.p_base[:2]) > CLEARANCE[shape_of(item.label) == 'bowl']
+                for item in others
+            ):
                 return spot
     return x, y
 
@@ -135,7 +147,11 @@ def _move(scene: Scene, name: str, p_base: Point, held: str, relation: Relation 
 
 
 def _write_relations(scene: Scene) -> tuple[Relation, ...]:
-    return tuple(Relation(name, relation, what) for name, (relation, what) in relate(scene).items() if relation in ('in', 'on'))
+    return tuple(
+        Relation(name, relation, what)
+        for name, (relation, what) in relate(scene).items()
+        if relation in ('in', 'on')
+    )
 
 
 def to_state(scene: Scene) -> WorldState:

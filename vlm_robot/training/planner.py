@@ -1,8 +1,9 @@
 """
 Train the planner's LoRA on generated instruction-plan pairs, on a CPU, within a budget of wall-clock time.
 
-The base model stays frozen in bfloat16, the adapter (arXiv 2106.09685) is float32; the loss sees only the words of the
-steps. A run saves itself regularly and goes on where it stopped. Data come from planner_data.py, without end and from a seed.
+The base model stays frozen in bfloat16, the adapter (arXiv 2106.09685) is float32; the loss sees only the
+words of the steps. A run saves itself regularly and goes on where it stopped. Data come from
+planner_data.py, without end and from a seed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tqdm import tqdm
 
 from vlm_robot.errors import ConfigError
 from vlm_robot.language.adapter import LoraLinear, save_adapter, wrap_linears
-from vlm_robot.language.smollm import SMOLLM2, ensure_smollm2
+from vlm_robot.language.smollm import ensure_smollm2, SMOLLM2
 from vlm_robot.training.planner_data import Example, generate
 
 
@@ -47,8 +48,8 @@ class PlannerTrainingConfig:
         """Check ranges."""
         if self.minutes <= 0 or self.rank < 1 or self.batch_tokens < 512 or self.learning_rate <= 0:
             raise ConfigError(
-                f'planner training: minutes {self.minutes} > 0, rank {self.rank} >= 1, batch_tokens {self.batch_tokens} >= 512 '
-                f'and learning_rate {self.learning_rate} > 0 are needed'
+                f'planner training: minutes {self.minutes} > 0, rank {self.rank} >= 1, '
+                f'batch_tokens {self.batch_tokens} >= 512, learning_rate {self.learning_rate} > 0 are needed'
             )
 
 
@@ -63,15 +64,21 @@ class Batch:
 def encode(tokenizer, example: Example) -> tuple[list[int], list[int]]:
     """Return token ids and labels; labels are -100 outside the words of the steps."""
     coded = tokenizer(example.text, return_offsets_mapping=True)
-    inside = [any(start <= a and b <= end for start, end in example.spans) for a, b in coded['offset_mapping']]
+    inside = [
+        any(start <= a and b <= end for start, end in example.spans) for a, b in coded['offset_mapping']
+    ]
     return coded['input_ids'], [token if yes else -100 for token, yes in zip(coded['input_ids'], inside)]
 
 
-def stream_batches(tokenizer, examples: Iterator[Example], batch_tokens: int, longest: int = 320) -> Iterator[Batch]:
-    """Yield batches of about ``batch_tokens`` padded tokens, examples of similar length together, in mixed order."""
+def stream_batches(
+    tokenizer, examples: Iterator[Example], batch_tokens: int, longest: int = 320
+) -> Iterator[Batch]:
+    """Yield batches of about ``batch_tokens`` padded tokens, similar lengths together, in mixed order."""
     generator = torch.Generator().manual_seed(0)
     while True:
-        pool = sorted((encode(tokenizer, e) for e in itertools.islice(examples, 256)), key=lambda pair: len(pair[0]))
+        pool = sorted(
+            (encode(tokenizer, e) for e in itertools.islice(examples, 256)), key=lambda pair: len(pair[0])
+        )
         pool = [pair for pair in pool if len(pair[0]) <= longest]
         groups: list[list] = [[]]
         for pair in pool:
@@ -93,7 +100,11 @@ def _pad(pairs: list[tuple[list[int], list[int]]]) -> Batch:
 
 
 def compute_loss(model, batch: Batch) -> torch.Tensor:
-    """Return the mean negative log-likelihood of the learned tokens; padding on the right is harmless under the causal mask."""
+    """
+    Return the mean negative log-likelihood of the learned tokens.
+
+    Padding stands on the right, where the causal mask makes it harmless.
+    """
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[:, :-1]
     targets = batch.labels[:, 1:]
     wanted = targets != -100
@@ -129,7 +140,9 @@ def train(config: PlannerTrainingConfig = PlannerTrainingConfig()) -> Path:
     batches = stream_batches(tokenizer, generate(config.seed + step), config.batch_tokens)
     begun = saved = time.monotonic()
     first, average = step, None
-    with tqdm(total=100, unit='%', desc='train planner', bar_format='{l_bar}{bar}| {elapsed}{postfix}') as bar:
+    with tqdm(
+        total=100, unit='%', desc='train planner', bar_format='{l_bar}{bar}| {elapsed}{postfix}'
+    ) as bar:
         for batch in batches:
             share = (time.monotonic() - begun) / (config.minutes * 60)
             if share >= 1:
@@ -153,18 +166,31 @@ def train(config: PlannerTrainingConfig = PlannerTrainingConfig()) -> Path:
 
 def _set_rate(optimizer, config: PlannerTrainingConfig, share: float, steps: int) -> None:
     """Warm up over the first steps, then fall along a cosine of the time that is left."""
-    rate = config.learning_rate * min(1.0, (steps + 1) / config.warmup_steps) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+    rate = (
+        config.learning_rate
+        * min(1.0, (steps + 1) / config.warmup_steps)
+        * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+    )
     for group in optimizer.param_groups:
         group['lr'] = rate
 
 
-def _save(out: Path, config: PlannerTrainingConfig, wrapped: dict[str, LoraLinear], optimizer, step: int, loss: float | None) -> None:
+def _save(
+    out: Path,
+    config: PlannerTrainingConfig,
+    wrapped: dict[str, LoraLinear],
+    optimizer,
+    step: int,
+    loss: float | None,
+) -> None:
     save_adapter(out, wrapped, config.layers, SMOLLM2)
     weights = {name: (lora.lora_A.data, lora.lora_B.data) for name, lora in wrapped.items()}
     draft = out / 'state.pt.part'
     torch.save({'weights': weights, 'optimizer': optimizer.state_dict(), 'step': step}, draft)
     draft.rename(out / 'state.pt')
-    (out / 'training.json').write_text(json.dumps({**asdict(config), 'step': step, 'loss': loss}, indent=2) + '\n')
+    (out / 'training.json').write_text(
+        json.dumps({**asdict(config), 'step': step, 'loss': loss}, indent=2) + '\n'
+    )
 
 
 def _resume(out: Path, wrapped: dict[str, LoraLinear], optimizer) -> int:

@@ -1,8 +1,9 @@
 """
-Instruction-plan pairs as text: an expert acts on the symbolic table, and every turn becomes a line of the planner's prompt.
+Instruction-plan pairs as text: an expert acts on the symbolic table, every turn becomes a line.
 
-The text is written by ``planning.prompt``, so training and use read the same; failures, dropped blocks and retries are mixed
-in. Only the words of the steps are learned (``spans``), not the scene, the sentence or the observations.
+The text is written by ``planning.prompt``, so training and use read the same; failures, dropped blocks and
+retries are mixed in. Only the words of the steps are learned (``spans``), not the scene, the sentence or
+the observations.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import random
 
 from vlm_robot.datatypes import Decision, OptionScore, Scene, SkillResult, Step, StepRecord
 from vlm_robot.planning import symbolic
-from vlm_robot.planning.parsing import WHICH_ONE, format_step, hold_after
+from vlm_robot.planning.parsing import format_step, hold_after, WHICH_ONE
 from vlm_robot.planning.prompt import begin, observe, write_prompt
 from vlm_robot.training.planner_kinds import KINDS, sample_task
 from vlm_robot.training.planner_separation import is_trainable
@@ -21,7 +22,14 @@ from vlm_robot.training.planner_tasks import Goal, Palette, TaskSample
 from vlm_robot.vocabulary import LOCATIONS, shape_of
 
 FAILURE_SHARE = 0.08  # of skills in training that fail
-PICK_FAILURES = ('missed the grasp', 'the fingers closed on nothing', 'slipped', 'no path to the target', 'not grasped', '')
+PICK_FAILURES = (
+    'missed the grasp',
+    'the fingers closed on nothing',
+    'slipped',
+    'no path to the target',
+    'not grasped',
+    '',
+)
 PLACE_FAILURES = ('dropped on the way', 'slipped', 'the place was not reached', 'not where it should be', '')
 
 
@@ -65,9 +73,15 @@ def is_possible(step: Step, scene: Scene) -> bool:
     """Say whether the expert could go on after the step; if not, the text ends with its words."""
     if step.skill == 'pick':
         item = scene.find(step.target)
-        return item is not None and shape_of(item.label) != 'bowl' and step.target not in symbolic.find_covers(scene)
+        return (
+            item is not None
+            and shape_of(item.label) != 'bowl'
+            and step.target not in symbolic.find_covers(scene)
+        )
     if step.skill in ('place_in', 'place_on'):
-        return scene.find(step.destination) is not None and step.destination not in symbolic.find_covers(scene)
+        return scene.find(step.destination) is not None and step.destination not in symbolic.find_covers(
+            scene
+        )
     return step.skill in ('place_at', 'go_home')
 
 
@@ -107,9 +121,10 @@ def act_out(step: Step, scene: Scene, rng: random.Random, failure_share: float) 
     reason = rng.choice(PLACE_FAILURES)
     if rng.random() < 0.4:
         return SkillResult(False, reason), scene
-    spot = rng.choice([xy for xy in LOCATIONS.values()])
+    spot = rng.choice(list(LOCATIONS.values()))
     objects = tuple(
-        replace(item, p_base=(spot[0] + 0.065, spot[1] + 0.065, 0.02)) if item.name == scene.held else item for item in scene.objects
+        replace(item, p_base=(spot[0] + 0.065, spot[1] + 0.065, 0.02)) if item.name == scene.held else item
+        for item in scene.objects
     )
     return SkillResult(False, reason), replace(scene, objects=objects, held='')
 

@@ -1,8 +1,9 @@
 """
 The fixed rule that keeps evaluation out of training: which sentences may never be trained.
 
-Three kinds are kept apart: the wordings of the evaluation suite (families A, B and D), everything that names an unseen
-colour, and validation wordings: verbs and frames reserved for measuring how the planner does on words it never met.
+Three kinds are kept apart: the wordings of the evaluation suite (families A, B and D), everything that
+names an unseen colour, and validation wordings: verbs and frames reserved for measuring how the planner
+does on words it never met.
 """
 
 from __future__ import annotations
@@ -13,14 +14,24 @@ from vlm_robot.vocabulary import LOCATIONS, UNSEEN_COLOURS
 
 HELD_OUT_VERBS = ('stick', 'sticking', 'deposit', 'depositing', 'relocate', 'relocating', 'plop', 'plopping')
 HELD_OUT_FRAMES = (
-    'belongs', 'belong', 'end up', 'ends up', 'home for', 'make it so', 'rest of the', 'find its way', 'be so kind', 'job is',
-)  # fmt: skip
+    'belongs',
+    'belong',
+    'end up',
+    'ends up',
+    'home for',
+    'make it so',
+    'rest of the',
+    'find its way',
+    'be so kind',
+    'job is',
+)
 
 _COLOUR = '[a-z]+'
+_THING = rf'{_COLOUR} (?:block|bowl)(?: \d+)?'
 _PLACE = '|'.join(LOCATIONS)
 _SUITE = (
     # A: single pick and place
-    rf'pick up the {_COLOUR} (block|bowl)( \d+)? and place it (on|in) the ({_COLOUR} (block|bowl)( \d+)?|{_PLACE})',
+    rf'pick up the {_THING} and place it (on|in) the ({_THING}|{_PLACE})',
     rf'put the {_COLOUR} blocks? in an? {_COLOUR} bowl',
     rf'put the {_COLOUR} block on the ({_PLACE})',
     # B: set goals
@@ -56,5 +67,7 @@ def names_unseen_colour(text: str) -> bool:
 def is_trainable(sentence: str, scene_text: str = '') -> bool:
     """Say whether training may see the sentence and scene text."""
     return not (
-        is_suite_wording(sentence) or is_validation_wording(sentence) or names_unseen_colour(f'{sentence} {scene_text}')
+        is_suite_wording(sentence)
+        or is_validation_wording(sentence)
+        or names_unseen_colour(f'{sentence} {scene_text}')
     )

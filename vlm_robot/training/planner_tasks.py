@@ -1,8 +1,9 @@
 """
-Random table scenes, and instructions about them with the goals that they mean.
+What an instruction is, which goals it means, and a speaker who puts goals into words.
 
-A goal is ``(relation, block, destination)`` with relation ``in``, ``on``, ``at``, ``hold`` or ``home``; the special goals
-``refuse`` and ``ask`` end a plan. Names may be absent from the scene: the plan names them anyway, and the affordance refuses.
+A goal is ``(relation, block, destination)`` with relation ``in``, ``on``, ``at``, ``hold`` or ``home``; the
+special goals ``refuse`` and ``ask`` end a plan. Names may be absent from the scene: the plan names them
+anyway, and the affordance refuses.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 import random
 
-from vlm_robot.datatypes import Scene, SceneObject
-from vlm_robot.planning.symbolic import IN_BOWL_Z
+from vlm_robot.datatypes import Scene
 from vlm_robot.training import planner_wordings as words
-from vlm_robot.vocabulary import LOCATIONS, ZONE_X, ZONE_Y, shape_of
 
 Goal = tuple[str, str, str]
 REFUSE: Goal = ('refuse', '', '')
@@ -38,61 +37,6 @@ class Palette:
     invented: tuple[str, ...] = words.INVENTED_COLOURS
     things: tuple[str, ...] = words.THINGS
     invented_share: float = 0.4  # 0..1, how often a colour is an invented one
-
-
-def choose_colours(rng: random.Random, palette: Palette, count: int) -> list[str]:
-    """Return ``count`` different colours."""
-    chosen: list[str] = []
-    while len(chosen) < count:
-        pool = palette.invented if palette.invented and rng.random() < palette.invented_share else palette.colours
-        colour = rng.choice(pool)
-        if colour not in chosen or len(chosen) >= len(palette.colours):
-            chosen.append(colour)
-    return chosen
-
-
-def build_scene(rng: random.Random, palette: Palette, blocks: list[str], bowls: list[str], things: list[str], busy: float) -> Scene:
-    """
-    Return a scene with these labels (repeated labels are numbered).
-
-    :param busy: 0..1, how likely each block starts in a bowl or on a block instead of on the table.
-    """
-    labels = [*blocks, *bowls, *things]
-    if rng.random() < 0.5:
-        rng.shuffle(labels)
-    slots = [(x + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.02, 0.02)) for x, y in LOCATIONS.values() if rng.random() < 0.35]
-    while len(slots) < len(labels):
-        spot = (rng.uniform(*ZONE_X), rng.uniform(*ZONE_Y))
-        if all((spot[0] - x) ** 2 + (spot[1] - y) ** 2 > 0.08**2 for x, y in slots) or rng.random() < 0.02:
-            slots.append(spot)
-    rng.shuffle(slots)
-    items: list[SceneObject] = []
-    for label, (x, y) in zip(labels, slots):
-        number = 1 + sum(item.label == label for item in items)
-        name = f'{label} {number}' if labels.count(label) > 1 else label
-        items.append(SceneObject(name, label, (x, y, 0.0 if shape_of(label) == 'bowl' else 0.02)))
-    for index, item in enumerate(items):
-        if shape_of(item.label) != 'bowl' and rng.random() < busy:
-            items[index] = _rest_somewhere(rng, item, items)
-    return Scene(tuple(items))
-
-
-def _rest_somewhere(rng: random.Random, item: SceneObject, items: list[SceneObject]) -> SceneObject:
-    bowls = [other for other in items if shape_of(other.label) == 'bowl']
-    free = [
-        other
-        for other in items
-        if shape_of(other.label) == 'block' and other is not item and abs(other.p_base[2] - 0.02) < 1e-6
-        and all(other is third or max(abs(a - b) for a, b in zip(other.p_base[:2], third.p_base[:2])) > 0.04 for third in items)
-    ]  # fmt: skip
-    covered = any(other is not item and max(abs(a - b) for a, b in zip(item.p_base[:2], other.p_base[:2])) < 0.04 for other in items)
-    if bowls and rng.random() < 0.7 and not covered:
-        x, y, _ = rng.choice(bowls).p_base
-        return SceneObject(item.name, item.label, (x + rng.uniform(-0.02, 0.02), y + rng.uniform(-0.02, 0.02), IN_BOWL_Z))
-    if free and not covered and shape_of(item.label) == 'block':
-        x, y, z = rng.choice(free).p_base
-        return SceneObject(item.name, item.label, (x, y, z + 0.04))
-    return item
 
 
 class Speaker:
@@ -127,6 +71,14 @@ class Speaker:
             return f'an {text}' if text[0] in 'aeiou' else f'a {text}'
         return f'{article} {text}'
 
+    def begin(self, verbs=(('put', ''), ('place', ''), ('drop', ''), ('move', ''), ('pop', ''))) -> str:
+        """Return an imperative verb."""
+        return self.rng.choice(verbs)[0]
+
+    def inside(self) -> str:
+        """Return a preposition that goes with bowls only."""
+        return self.rng.choice(('in', 'into', 'inside'))
+
     def target(self, goal: Goal) -> str:
         """Return the preposition and destination of a goal."""
         relation, _, where = goal
@@ -160,23 +112,62 @@ class Speaker:
 
     def _statement(self, what: str, there: str, goal: Goal) -> str:
         frames = [
-            '{w} {t}', '{w} {t}', 'i want {w} {t}', 'i want {w} to be {t}', 'i would like {w} {t}', "i'd like to see {w} {t}", '{w} should be {t}',
-            '{w} goes {t}', 'make sure {w} is {t}', 'let {w} be {t}', 'see that {w} gets {t}', 'get {w} {t}', 'can {w} go {t}', '{w} must go {t}',
-            'have {w} {t}', 'i need {w} {t}', '{w} should go {t}', 'i want to see {w} {t}', 'can i have {w} {t}', 'we want {w} {t}', 'new place of {w}: {t}',
-            'find {w} and put it {t}', 'make {w} go {t}', 'the goal is {w} {t}', 'what i want is {w} {t}', 'can you get {w} {t}', '{w} -> {t}',
-        ]  # fmt: skip
+            '{w} {t}',
+            '{w} {t}',
+            'i want {w} {t}',
+            'i want {w} to be {t}',
+            'i would like {w} {t}',
+            "i'd like to see {w} {t}",
+            '{w} should be {t}',
+            '{w} goes {t}',
+            'make sure {w} is {t}',
+            'let {w} be {t}',
+            'see that {w} gets {t}',
+            'get {w} {t}',
+            'can {w} go {t}',
+            '{w} must go {t}',
+            'have {w} {t}',
+            'i need {w} {t}',
+            '{w} should go {t}',
+            'i want to see {w} {t}',
+            'can i have {w} {t}',
+            'we want {w} {t}',
+            'new place of {w}: {t}',
+            'find {w} and put it {t}',
+            'make {w} go {t}',
+            'the goal is {w} {t}',
+            'what i want is {w} {t}',
+            'can you get {w} {t}',
+            '{w} -> {t}',
+        ]
         if goal[0] == 'in':
-            frames += ['fill {d} with {w}', '{d} should contain {w}', 'use {d} to hold {w}', '{d} should have {w} in it', '{d} gets {w}', '{d} needs {w}']
+            frames += [
+                'fill {d} with {w}',
+                '{d} should contain {w}',
+                'use {d} to hold {w}',
+                '{d} should have {w} in it',
+                '{d} gets {w}',
+                '{d} needs {w}',
+            ]
         if goal[0] == 'on':
-            frames += ['{d} should carry {w}', 'cover {d} with {w}', 'make a stack with {w} on top of {d}', '{d} should be under {w}', 'top {d} with {w}',
-                       'build a tower: {d} at the bottom, {w} on top', 'make a tower with {d} below and {w} above']  # fmt: skip
+            frames += [
+                '{d} should carry {w}',
+                'cover {d} with {w}',
+                'make a stack with {w} on top of {d}',
+                '{d} should be under {w}',
+                'top {d} with {w}',
+                'build a tower: {d} at the bottom, {w} on top',
+                'make a tower with {d} below and {w} above',
+            ]
         place = self.name(goal[2]) if goal[0] != 'at' else there
         return self.rng.choice(frames).format(w=what, t=there, d=place)
 
     def frame(self, text: str) -> str:
         """Return the sentence with polite words before or after it, or none."""
         rng = self.rng
-        if rng.random() < 0.4 and not text.startswith(('would', 'do you', 'how', 'what', 'can ', 'i ', "i'd")):
+        if rng.random() < 0.4 and not text.startswith(
+            ('would', 'do you', 'how', 'what', 'can ', 'i ', "i'd")
+        ):
             text = f'{rng.choice(words.PREFIXES)} {text}'
         if rng.random() < 0.12:
             text = f'{text}{rng.choice((" ", ", "))}{rng.choice(words.SUFFIXES)}'
@@ -187,12 +178,8 @@ def join_clauses(rng: random.Random, clauses: list[str]) -> str:
     """Return the clauses as one text, in order."""
     text = clauses[0]
     if len(clauses) > 1 and rng.random() < 0.15:
-        text = f'{rng.choice(("first", "first,", "start:", "1.", "to begin,", "firstly,", "two things:", "first of all"))} {text}'
+        opening = ('first', 'first,', 'start:', '1.', 'to begin,', 'firstly,', 'two things:', 'first of all')
+        text = f'{rng.choice(opening)} {text}'
     for clause in clauses[1:]:
         text += f'{rng.choice(words.JOINS)}{clause}'
     return text
-
-
-def list_of(scene: Scene, shape: str) -> list[str]:
-    """Return the names of that shape, in order."""
-    return [item.name for item in scene.objects if shape_of(item.label) == shape]
