@@ -1,18 +1,19 @@
 """
 Start the robot: detector, scene, skill and planner nodes, and the simulator in place of a real robot.
 
-Every argument is described by ``ros2 launch vlm_robot bringup.launch.py --show-args``. The Fast DDS profile is needed:
-without it 640x480 images get lost between processes.
+Every argument is described by ``ros2 launch vlm_robot bringup.launch.py --show-args``. The Fast DDS profile is
+needed: without it 640x480 images get lost between processes.
 """
 
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
+
+from launch import LaunchDescription
 
 SHARE = get_package_share_directory('vlm_robot')
 CONFIG = Path(SHARE) / 'config'
@@ -45,12 +46,12 @@ ARGUMENTS = (
         'autostart',
         default_value='true',
         choices=['true', 'false'],
-        description='Detector and planner configure and activate themselves; false where a lifecycle manager does it.',
+        description='Detector and planner bring themselves up; false where a lifecycle manager does.',
     ),
     DeclareLaunchArgument(
         'fastdds_profile',
         default_value=str(CONFIG / 'fastdds_large_images.xml'),
-        description='Fast DDS profile with shared memory for camera images; empty for the defaults of the middleware.',
+        description='Fast DDS profile with memory for camera images; empty for the defaults.',
     ),
     DeclareLaunchArgument('log_level', default_value='info', description='debug, info, warn or error.'),
 )

@@ -198,7 +198,9 @@ def test_task_results_come_back():
         d.StepRecord(first, d.SkillResult(False, 'slipped', True), 'scene', 1.5),
         d.StepRecord(last, d.SkillResult(True), 'scene', 2.5),
     )
-    result = d.TaskResult('do it', 'done', 'it is so', records, 8.0)
+    result = d.TaskResult(
+        'do it', 'done', 'it is so', records, 8.0, d.Plan((d.Step('pick', 'red block'),), 'no')
+    )
     assert c.from_task_result('do it', c.to_task_result(result)) == result
 
 

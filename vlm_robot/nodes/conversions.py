@@ -23,6 +23,7 @@ from vlm_robot.datatypes import (
     Intrinsics,
     LiftedDetection,
     OptionScore,
+    Plan,
     Relation,
     RgbdImage,
     Scene,
@@ -291,8 +292,10 @@ def from_record(message: msgs.StepRecord) -> StepRecord:
     return StepRecord(decision, result, message.scene_text, message.seconds)
 
 
-def to_plan(sentence: str, steps: Iterable[Step], status: str, reason: str, stamp: float) -> msgs.Plan:
-    """Return the steps of a task so far."""
+def to_plan(
+    sentence: str, steps: Iterable[Step], status: str = '', reason: str = '', stamp: float = 0.0
+) -> msgs.Plan:
+    """Return the steps of a task as a message."""
     steps = [to_step(step) for step in steps]
     return msgs.Plan(
         header=to_header(stamp, ''), sentence=sentence, steps=steps, status=status, reason=reason
@@ -301,16 +304,20 @@ def to_plan(sentence: str, steps: Iterable[Step], status: str, reason: str, stam
 
 def to_task_result(result: TaskResult) -> ExecuteTask.Result:
     """Return the end of a task as an action result."""
-    records = [to_record(record) for record in result.records]
     return ExecuteTask.Result(
-        status=result.status, reason=result.reason, records=records, seconds=float(result.seconds)
+        status=result.status,
+        reason=result.reason,
+        plan=to_plan(result.sentence, result.plan.steps, result.status, result.plan.reason),
+        records=[to_record(record) for record in result.records],
+        seconds=float(result.seconds),
     )
 
 
 def from_task_result(sentence: str, message: ExecuteTask.Result) -> TaskResult:
     """Return the end of a task."""
     records = tuple(from_record(record) for record in message.records)
-    return TaskResult(sentence, message.status, message.reason, records, message.seconds)
+    plan = Plan(tuple(from_step(step) for step in message.plan.steps), message.plan.reason)
+    return TaskResult(sentence, message.status, message.reason, records, message.seconds, plan)
 
 
 def to_skill_result(result: SkillResult, seconds: float) -> ExecuteSkill.Result:

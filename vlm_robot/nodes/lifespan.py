@@ -1,8 +1,9 @@
 """
 How a node's process begins and ends: one executor, text instead of tracebacks, exit code 0 after Ctrl-C.
 
-A lifecycle node brings itself up unless its parameter ``autostart`` is false, because then somebody manages
-it.
+Signals only set a flag, and the ROS context lives until the node has closed: a skill node that is interrupted can
+still stop the arm. A lifecycle node brings itself up unless its parameter ``autostart`` is false, because then
+somebody manages it.
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable
 import signal
 import sys
+import threading
+import time
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot.errors import ModelError, VlmRobotError
 
 NODE_OPTIONS = {
     'automatically_declare_parameters_from_overrides': True
 }  # so that misspelt ones can be refused
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CLOSE_TIMEOUT = 6.0  # seconds for a node to close
+PERIOD = 0.1  # seconds between two looks at the flag while nothing happens
 
 
 def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = None) -> int:
@@ -31,25 +38,40 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
 
     :param build: makes the node; what it raises as VlmRobotError is printed as one line, exit code 1.
     """
-    node, code = None, 0
+    name, code = 'vlm_robot', 0
     try:
-        rclpy.init(args=args)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while a model loads
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
-        executor = MultiThreadedExecutor(num_threads=threads)
-        executor.add_node(node)
+        name = node.get_name()
         bring_up(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
+        spin(node, threads)
+    except KeyboardInterrupt:
         pass
     except VlmRobotError as error:
         code = 1
-        print(f'{node.get_name() if node else "vlm_robot"}: {error}', file=sys.stderr, flush=True)
+        print(f'{name}: {error}', file=sys.stderr, flush=True)
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the tidying
-        if node is not None and hasattr(node, 'close'):
-            node.close()
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the tidying
         rclpy.try_shutdown()
     return code
+
+
+def spin(node: Node, threads: int) -> None:
+    """Spin until a signal comes, then close the node while its callbacks still run."""
+    stop = threading.Event()
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: stop.set())
+    executor = MultiThreadedExecutor(num_threads=threads)
+    executor.add_node(node)
+    while not stop.is_set() and rclpy.ok():
+        executor.spin_once(timeout_sec=PERIOD)
+    closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
+    closing.start()
+    deadline = time.monotonic() + CLOSE_TIMEOUT
+    while closing.is_alive() and time.monotonic() < deadline:
+        executor.spin_once(timeout_sec=PERIOD)
 
 
 def bring_up(node: Node) -> None:

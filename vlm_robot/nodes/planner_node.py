@@ -156,10 +156,8 @@ class Task:
         def project() -> TaskResult:
             plan = self._node.planner.plan(self.sentence, self._look())
             self._publish_plan(plan.steps, 'planning', plan.reason)
-            words = ', '.join(f'{step.skill} {step.target} {step.destination}'.strip() for step in plan.steps)
-            return TaskResult(
-                self.sentence, 'refused' if plan.reason else 'done', plan.reason or f'plan: {words}'
-            )
+            status, reason = ('refused', plan.reason) if plan.reason else ('done', 'planned, nothing moved')
+            return TaskResult(self.sentence, status, reason, plan=plan)
 
         return self._guard(project)
 

@@ -69,6 +69,8 @@ class SkillNode(Node):
         """Stop the arm and let the running skill return."""
         self._closing.set()
         self.arm.stop()
+        with self._busy:  # the running skill has ended
+            pass
 
     def _execute(self, handle) -> ExecuteSkill.Result:
         if not self._busy.acquire(blocking=False):
