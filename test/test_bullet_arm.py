@@ -1,4 +1,4 @@
-"""The Panda in real PyBullet: it goes where it is told, feels, holds by friction, stops, and hides nothing at home."""
+"""The Panda in real PyBullet: it obeys, feels, holds by friction, stops, and hides nothing at home."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def test_a_block_is_held_by_friction_and_let_go(arm, world):
     world.settle(1.0)
     assert world.state().held == 'red block'
     assert abs(world.position('red block')[2] - 0.192) < 0.004
-    assert (
-        p.getNumConstraints(physicsClientId=world.client) == 1
-    )  # the gear between the fingers, nothing else
+    assert p.getNumConstraints(physicsClientId=world.client) == 1  # the fingers' gear
     arm.set_gripper(0.08)
     world.settle(0.5)
     assert not arm.is_holding()

@@ -98,10 +98,10 @@ class SceneTracker:
         for track, item in pairs:
             self._take_in(track, item, stamp)
         missed, fresh = _leave_out(free, seen, pairs)
-        self._note_missed(missed, camera, queries)
         for item in fresh:
             number = self._free_number(item.detection.label)
             self._tracks.append(follow(item, number, stamp, self._is_trusted(item.camera)))
+        self._note_missed(missed, camera, queries)
         return self.scene
 
     def set_held(self, name: str, p_base: Point | None = None, stamp: float = 0.0) -> Scene:

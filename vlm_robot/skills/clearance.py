@@ -26,7 +26,8 @@ HAND_HALF_LENGTH, HAND_HALF_WIDTH, HAND_RISE = (
     0.038,
 )  # metres; the palm's underside above the tool point
 BOWL_FLOOR_RADIUS = 0.041  # metres inside, at the bottom
-RIM_PANELS = 16
+BOWL_WALL = 0.004  # metres
+FAR_AWAY = 0.20  # metres between centres beyond which no part of the hand reaches an object
 NO_OBSTACLE = 1.0  # metres, the gap where nothing is in the way
 
 
@@ -37,12 +38,10 @@ class Footprint:
 
     :param corners: (N, 2) metres, in order around.
     :param low: metres, its lowest point.
-    :param high: metres, its highest point.
     """
 
     corners: np.ndarray
     low: float
-    high: float
 
 
 def rectangle(centre, half_along: float, half_across: float, yaw: float) -> np.ndarray:
@@ -65,33 +64,12 @@ def outline_hand(xyz, yaw: float, opening: float) -> list[Footprint]:
     """
     axis = np.array([np.cos(yaw), np.sin(yaw)])
     centre, z = np.asarray(xyz[:2], float), xyz[2]
-    parts = [Footprint(rectangle(centre, HAND_HALF_LENGTH, HAND_HALF_WIDTH, yaw), z + HAND_RISE, np.inf)]
+    parts = [Footprint(rectangle(centre, HAND_HALF_LENGTH, HAND_HALF_WIDTH, yaw), z + HAND_RISE)]
     for thickness, low in ((FINGER_THICKNESS, z - TIP_REACH), (KNUCKLE_THICKNESS, z + KNUCKLE_RISE)):
         for side in (-1, 1):
             middle = centre + side * (opening + thickness) / 2 * axis
-            parts.append(Footprint(rectangle(middle, thickness / 2, FINGER_HALF_WIDTH, yaw), low, np.inf))
+            parts.append(Footprint(rectangle(middle, thickness / 2, FINGER_HALF_WIDTH, yaw), low))
     return parts
-
-
-def outline_object(item: SceneObject, low: float = 0.0) -> list[Footprint]:
-    """
-    Return the parts of an object: a cube is one, a bowl's wall is many.
-
-    :param low: metres, the height from which on the bowl's wall matters (it leans outwards).
-    """
-    x, y, z = item.p_base
-    if shape_of(item.label) != 'bowl':
-        half = BLOCK_SIZE / 2
-        return [Footprint(rectangle((x, y), half, half, item.yaw), z - half, z + half)]
-    outer = BOWL_DIAMETER / 2
-    rise = float(np.clip(low / BOWL_HEIGHT, 0, 1))
-    inner = BOWL_FLOOR_RADIUS + rise * (outer - 0.004 - BOWL_FLOOR_RADIUS)
-    panels = []
-    for angle in np.arange(RIM_PANELS) * 2 * np.pi / RIM_PANELS:
-        middle = np.array([x, y]) + (outer + inner) / 2 * np.array([np.cos(angle), np.sin(angle)])
-        corners = rectangle(middle, (outer - inner) / 2, outer * np.tan(np.pi / RIM_PANELS), angle)
-        panels.append(Footprint(corners, 0.0, BOWL_HEIGHT))
-    return panels
 
 
 def measure_gap(a: np.ndarray, b: np.ndarray) -> float:
@@ -110,6 +88,23 @@ def measure_gap(a: np.ndarray, b: np.ndarray) -> float:
     return float(max(gaps))
 
 
+def measure_ring_gap(corners: np.ndarray, centre, inner: float, outer: float) -> float:
+    """
+    Return the gap between a convex polygon and a ring in metres, negative by how much they overlap.
+
+    :param corners: (N, 2) in order; the polygon may lie outside the ring or within it.
+    """
+    a = corners - np.asarray(centre)
+    edges = np.roll(a, -1, axis=0) - a
+    share = np.clip(-(a * edges).sum(1) / (edges**2).sum(1), 0.0, 1.0)
+    nearest = np.linalg.norm(a + share[:, None] * edges, axis=1).min()
+    across = edges[:, 0] * a[:, 1] - edges[:, 1] * a[:, 0]
+    contains_centre = (across > 0).all() or (across < 0).all()
+    outside = (0.0 if contains_centre else nearest) - outer
+    within = inner - np.linalg.norm(a, axis=1).max()
+    return float(max(outside, within))
+
+
 def measure_clearance(parts: Iterable[Footprint], obstacles: Sequence[SceneObject]) -> tuple[float, str]:
     """
     Return the smallest gap in metres between parts coming down and objects, and the nearest object's name.
@@ -120,10 +115,25 @@ def measure_clearance(parts: Iterable[Footprint], obstacles: Sequence[SceneObjec
     for part in parts:
         centre = part.corners.mean(axis=0)
         for item in obstacles:
-            if np.hypot(*(centre - item.p_base[:2])) > 0.20:
-                continue
-            for solid in outline_object(item, part.low):
-                gap = measure_gap(part.corners, solid.corners) if solid.high > part.low else NO_OBSTACLE
-                if gap < nearest:
-                    nearest, name = gap, item.name
+            if np.hypot(*(centre - item.p_base[:2])) < FAR_AWAY:
+                gap = _measure_object(part, item)
+                nearest, name = min((nearest, name), (gap, item.name))
     return nearest, name
+
+
+def _measure_object(part: Footprint, item: SceneObject) -> float:
+    """Return the gap between a part that comes down and an object; NO_OBSTACLE where it passes above."""
+    x, y, z = item.p_base
+    half = BLOCK_SIZE / 2
+    if shape_of(item.label) != 'bowl':
+        if z + half <= part.low:
+            return NO_OBSTACLE
+        return measure_gap(part.corners, rectangle((x, y), half, half, item.yaw))
+    if part.low >= BOWL_HEIGHT:
+        return NO_OBSTACLE
+    outer = (
+        BOWL_DIAMETER / 2
+    )  # the wall leans outwards: the higher the part ends, the wider the bowl is for it
+    rise = max(part.low, 0.0) / BOWL_HEIGHT
+    inner = BOWL_FLOOR_RADIUS + rise * (outer - BOWL_WALL - BOWL_FLOOR_RADIUS)
+    return measure_ring_gap(part.corners, (x, y), inner, outer)

@@ -30,14 +30,14 @@ def execute(
     """
     Carry out one step and return how it went; block until the arm is at rest.
 
-    After a success the arm is at home (with the block in its hand after ``pick``), so that the cameras see the
-    whole table. The caller keeps ``Scene.held`` true: see ``held_after``.
+    After a success the arm is at home (with the block in its hand after ``pick``), so that the cameras see
+    the whole table. The caller keeps ``Scene.held`` true: see ``held_after``.
 
     :param step: skill, target, destination; ``done`` and ``refuse`` succeed and move nothing.
     :param scene: positions in the base frame, ``held`` as the hand is now.
     :param arm: any Arm; it is wrapped by ``SafeArm(arm, config.safety)`` unless it is one.
-    :param is_cancelled: asked before each motion and every 20 ms in one; once true, the arm halts
-        where it is and the result has ``cancelled=True``. ``arm.stop()`` from another thread does the same.
+    :param is_cancelled: asked before each motion and every 20 ms in one; once true, the arm
+        halts where it is and the result has ``cancelled=True``; ``arm.stop()`` does the same.
     :return: expected failures (unknown object, missed grasp, no room, unreachable) as a reason, never raised.
     :raises PlanError: the skill's name is not in the table.
     """

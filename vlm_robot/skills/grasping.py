@@ -8,14 +8,14 @@ along its own sides is textbook material (Murray, Li and Sastry 1994, chapter 5)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vlm_robot.datatypes import Point, Scene, SceneObject
 from vlm_robot.skills.clearance import Footprint, measure_clearance, NO_OBSTACLE, outline_hand, rectangle
-from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
+from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, shape_of
 
 OPENINGS = (
     0.08,
@@ -26,6 +26,12 @@ RELEASE_WIDTH = 0.050  # metres: opens enough to let go, not enough to push a ne
 GRASP_RISE = (
     0.008  # metres above a block's centre where it is held: it hangs, and the tips stay clear of the floor
 )
+BOWL_GRASP_RISE = 0.014  # metres, the same in a bowl, whose wall leans in on low fingers
+BOWL_SHIFTS = (
+    0.0,
+    -0.009,
+    0.009,
+)  # metres across the fingers, to take a block off its middle, away from the wall
 PRESS = 0.008  # metres that a held block is lowered below its planned height in search of contact
 ENOUGH = 0.006  # metres of room beyond which more is no better
 LEAST = -0.004  # metres: objects are seen to a few millimetres; an overlap beyond this is a collision
@@ -80,15 +86,22 @@ def opening_yaws(block_yaw: float) -> tuple[float, ...]:
 def plan_grasp(target: SceneObject, scene: Scene) -> Grasp:
     """Return the best way to take a block from above; check ``fits`` before using it."""
     others = [item for item in scene.objects if item.name not in (target.name, scene.held)]
-    x, y, z = target.p_base
-    centre_z = max(z, BLOCK_SIZE / 2) if find_bowl_around(target.p_base, others) else snap_height(z)
-    xyz = (x, y, centre_z + GRASP_RISE)
     options = []
-    for yaw in opening_yaws(target.yaw):
+    for xyz, yaw in _grasp_points(target, others):
         for opening in OPENINGS:
             gap, nearest = measure_clearance(outline_hand(xyz, yaw, opening), others)
             options.append(Grasp(point_down(xyz, yaw), opening, clearance=gap, nearest=nearest))
     return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
+
+
+def _grasp_points(target: SceneObject, others: Sequence[SceneObject]) -> Iterator[tuple[Point, float]]:
+    """Yield tool points and finger directions; in a bowl, higher ones, also beside the block's middle."""
+    x, y, z = target.p_base
+    in_bowl = find_bowl_around(target.p_base, others) is not None
+    height = max(z, BLOCK_SIZE / 2) + BOWL_GRASP_RISE if in_bowl else snap_height(z) + GRASP_RISE
+    for shift in BOWL_SHIFTS if in_bowl else (0.0,):
+        for yaw in opening_yaws(target.yaw):
+            yield (x - shift * np.sin(yaw), y + shift * np.cos(yaw), height), yaw
 
 
 def plan_release(p_base: Point, yaws: Sequence[float], scene: Scene, support: str = '') -> Grasp:
@@ -102,12 +115,22 @@ def plan_release(p_base: Point, yaws: Sequence[float], scene: Scene, support: st
     others = [item for item in scene.objects if item.name not in (scene.held, support)]
     half = BLOCK_SIZE / 2
     tool = (*p_base[:2], p_base[2] + GRASP_RISE)
+    room_beside_bowls, bowl_name = _measure_bowls(p_base, others)
     options = []
     for yaw in yaws:
-        block = Footprint(rectangle(p_base[:2], half, half, yaw), p_base[2] - half + 0.004, p_base[2] + half)
+        block = Footprint(rectangle(p_base[:2], half, half, yaw), p_base[2] - half + 0.004)
         gap, nearest = measure_clearance([block, *outline_hand(tool, yaw, RELEASE_WIDTH)], others)
+        if room_beside_bowls < gap:
+            gap, nearest = room_beside_bowls, bowl_name
         options.append(Grasp(point_down(tool, yaw), RELEASE_WIDTH, PRESS, gap, nearest))
     return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
+
+
+def _measure_bowls(p_base: Point, others: Sequence[SceneObject]) -> tuple[float, str]:
+    """Return how far outside the nearest bowl's rim a low point lies, in metres, and the bowl's name."""
+    bowls = [item for item in others if shape_of(item.label) == 'bowl' and p_base[2] < BOWL_HEIGHT]
+    rooms = [(distance_xy(item.p_base, p_base) - BOWL_DIAMETER / 2, item.name) for item in bowls]
+    return min(rooms, default=(NO_OBSTACLE, ''))
 
 
 def snap_height(z: float) -> float:
