@@ -1,8 +1,8 @@
 """
 Start the robot: detector, scene, skill and planner nodes, and the simulator in place of a real robot.
 
-Every argument is described by ``ros2 launch vlm_robot bringup.launch.py --show-args``. The Fast DDS profile is
-needed: without it 640x480 images get lost between processes.
+Every argument is described by ``ros2 launch vlm_robot bringup.launch.py --show-args``. The Fast DDS profile
+is needed: without it 640x480 images get lost between processes.
 """
 
 from pathlib import Path

@@ -19,6 +19,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallb
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
+import torch
 
 from vlm_robot.errors import ConfigError, VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
@@ -50,6 +51,7 @@ class DetectorNodeConfig:
         default_factory=list_labels
     )  # what is looked for until set_queries says otherwise
     image_reliability: str = 'auto'  # auto follows the publisher; or reliable, best_effort
+    threads: int = 0  # CPU threads of the model; 0 leaves torch's choice
     model: OwlVitConfig = field(default_factory=OwlVitConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
 
@@ -59,6 +61,8 @@ class DetectorNodeConfig:
             raise ConfigError(
                 f"image_reliability is '{self.image_reliability}'; allowed: {list(RELIABILITIES)}"
             )
+        if self.threads < 0:
+            raise ConfigError(f'threads is {self.threads}; allowed: 0 or more')
         if not self.cameras:
             raise ConfigError('cameras is empty; name at least one')
 
@@ -72,7 +76,7 @@ class DetectorNode(LifecycleNode):
         self.config = parameters.declare(self, DetectorNodeConfig())
         self.detector: OwlVitDetector | None = None
         self.meter = Meter()
-        self._queries = tuple(self.config.queries)
+        self._queries = (tuple(self.config.queries), {})  # labels, and thresholds where set_queries gave some
         self._frames = FrameQueue(self.config.cameras)
         self._active = threading.Event()
         self._worker: threading.Thread | None = None
@@ -87,6 +91,8 @@ class DetectorNode(LifecycleNode):
     def on_configure(self, state) -> TransitionCallbackReturn:
         """Load the model."""
         begin = time.monotonic()
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
         try:
             self.detector = OwlVitDetector(self.config.model)
         except VlmRobotError as error:
@@ -154,9 +160,9 @@ class DetectorNode(LifecycleNode):
                 self.get_logger().warning(f'{taken[0]}: {error}', throttle_duration_sec=5.0)
 
     def _look(self, camera: str, parts: tuple) -> DetectionArray:
-        begin, queries = time.monotonic(), self._queries
+        begin, (queries, thresholds) = time.monotonic(), self._queries
         frame = conversions.from_frame(camera, *parts)
-        found = self.detector.detect(frame.rgb, queries)
+        found = self.detector.detect(frame.rgb, queries, thresholds)
         lifted = lift_all(found, frame, self.config.lifting)
         message = conversions.to_detections(found, lifted, parts[0], parts[3])
         message.camera, message.model, message.queries = camera, self.detector.name, list(queries)
@@ -182,7 +188,7 @@ class DetectorNode(LifecycleNode):
                 f'{len(queries)} queries need as many thresholds or none; got {len(request.thresholds)}'
             )
         else:
-            self._queries = queries
+            self._queries = (queries, dict(zip(queries, request.thresholds)))
             response.success = True
         return response
 
@@ -190,7 +196,7 @@ class DetectorNode(LifecycleNode):
         details = {
             'model': self.detector.name if self.detector else 'not loaded',
             'device': str(getattr(self.detector, 'device', '')),
-            'queries': str(len(self._queries)),
+            'queries': str(len(self._queries[0])),
             'frames dropped': str(self._frames.dropped),
         }
         array = self.meter.report(self.get_name(), details, self._active.is_set())

@@ -1,9 +1,9 @@
 """
 Starts the whole graph as separate processes and ends it, where ``ros2 launch`` is absent.
 
-It serves ``./run up``, the demo and the tests. Every node reads the parameter files that launch uses. The graph
-has its own ROS domain unless one is set, stays on this machine, writes one log per node, and ends by process id
-what it has started, and nothing else.
+It serves ``./run up``, the demo and the tests. Every node reads the parameter files that launch uses. The
+graph has its own ROS domain unless one is set, stays on this machine, writes one log per node, and ends by
+process id what it has started, and nothing else.
 """
 
 from __future__ import annotations

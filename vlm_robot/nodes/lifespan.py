@@ -1,9 +1,9 @@
 """
 How a node's process begins and ends: one executor, text instead of tracebacks, exit code 0 after Ctrl-C.
 
-Signals only set a flag, and the ROS context lives until the node has closed: a skill node that is interrupted can
-still stop the arm. A lifecycle node brings itself up unless its parameter ``autostart`` is false, because then
-somebody manages it.
+Signals only set a flag, and the ROS context lives until the node has closed: a skill node that is interrupted
+can still stop the arm. A lifecycle node brings itself up unless its parameter ``autostart`` is false, because
+then somebody manages it.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot_interfaces.action import MoveArm, MoveGripper
 
-SILENCE = 10.0  # wall-clock seconds without a joint state after which the driver counts as gone; a busy one may pause
+SILENCE = 10.0  # wall-clock seconds without joint states until the driver is gone; a busy one may pause
 FINGERS = 'finger_joint'  # part of the names of the joints whose sum is the opening
 
 
