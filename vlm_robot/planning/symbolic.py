@@ -20,8 +20,8 @@ ON_RADIUS = 0.03  # metres XY between stacked blocks; more and it would fall
 ON_HEIGHT = (0.025, 0.06)  # metres between the centres of stacked 4 cm blocks
 HAND = (0.45, 0.0, 0.35)  # metres, nominal place of a held object
 IN_BOWL_OFFSETS = ((0.0, 0.0), (0.02, 0.02), (-0.02, -0.02), (0.02, -0.02), (-0.02, 0.02))
-SPOT_RADII = (0.0, 0.015, 0.03, 0.045)  # metres from the middle of a location
-CLEARANCE = {False: 0.055, True: 0.09}  # metres between centres: block beside block, block beside bowl
+SPOT_RADII = (0.0, 0.016, 0.032, 0.048)  # metres from the middle of a location
+CLEARANCE = {False: 0.046, True: 0.09}  # metres between centres: block beside block, block beside bowl
 IN_BOWL_Z = 0.03  # metres, centre of a block that lies in a bowl
 
 

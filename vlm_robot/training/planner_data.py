@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 import random
 
-from vlm_robot.datatypes import Decision, OptionScore, Scene, SkillResult, Step, StepRecord
+from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, SkillResult, Step, StepRecord
 from vlm_robot.planning import symbolic
 from vlm_robot.planning.parsing import format_step, hold_after, WHICH_ONE
 from vlm_robot.planning.prompt import begin, observe, write_prompt
@@ -105,6 +105,19 @@ def write_example(sample: TaskSample, rng: random.Random, failure_share: float =
                 position += 1
         scene = after
     return Example(sample.kind, prompt + words, tuple(spans))
+
+
+def build_plan(sample: TaskSample) -> Plan:
+    """Return the expert's plan when nothing fails; it ends in ``done``, a refusal, or a step that is impossible."""
+    scene, position, steps = sample.scene, 0, []
+    for _ in range(16):
+        step, position = choose_step(sample.goals, position, scene)
+        steps.append(step)
+        if not is_possible(step, scene):
+            break
+        scene = symbolic.apply(step, scene)
+        position += step.skill == 'go_home'
+    return Plan(tuple(steps))
 
 
 def record_step(step: Step, result: SkillResult, observation: str) -> StepRecord:

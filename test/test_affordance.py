@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vlm_robot.datatypes import Scene, SceneObject, Step
+from vlm_robot.errors import ConfigError, PlanError
+from vlm_robot.planning.affordance import AffordanceConfig, judge
+from vlm_robot.planning.options import build_options
+from vlm_robot.planning.symbolic import apply
+from vlm_robot.vocabulary import LOCATIONS
+
+
+def move(scene: Scene, name: str, **changes) -> Scene:
+    return replace(
+        scene, objects=tuple(replace(o, **changes) if o.name == name else o for o in scene.objects)
+    )
+
+
+def hold(scene: Scene, name: str) -> Scene:
+    return apply(Step('pick', name), scene)
+
+
+def test_what_is_possible_is_one(scene):
+    assert judge(Step('pick', 'red block'), scene).value == 1
+    held = hold(scene, 'red block')
+    for step in (
+        Step('place_in', 'red block', 'green bowl'),
+        Step('place_on', 'red block', 'blue block'),
+        Step('place_at', 'red block', 'right side'),
+    ):
+        assert judge(step, held).value == 1, step
+
+
+@pytest.mark.parametrize(
+    ('step', 'reason'),
+    [
+        (Step('pick', 'purple block'), 'there is no purple block in view'),
+        (Step('pick', 'green bowl'), 'too wide'),
+        (Step('place_in', 'red block', 'green bowl'), 'the hand is empty'),
+        (Step('levitate', 'red block'), 'no skill'),
+    ],
+)
+def test_reasons_with_an_empty_hand(step, reason, scene):
+    judged = judge(step, scene)
+    assert judged.value == 0
+    assert reason in judged.reason
+
+
+@pytest.mark.parametrize(
+    ('step', 'reason'),
+    [
+        (Step('pick', 'blue block'), 'already holds the red block'),
+        (Step('place_in', 'red block', 'pink bowl'), 'there is no pink bowl in view'),
+        (Step('place_in', 'red block', 'blue block'), 'no bowl'),
+        (Step('place_on', 'red block', 'green bowl'), 'is a bowl'),
+        (Step('place_on', 'red block', 'red block'), 'itself'),
+        (Step('place_in', 'blue block', 'green bowl'), 'holds the red block'),
+        (Step('place_at', 'red block', 'moon'), 'no place'),
+    ],
+)
+def test_reasons_with_a_full_hand(step, reason, scene):
+    judged = judge(step, hold(scene, 'red block'))
+    assert judged.value == 0
+    assert reason in judged.reason
+
+
+def test_stack_state(scene):
+    stacked = apply(Step('place_on', 'red block', 'blue block'), hold(scene, 'red block'))
+    assert 'on top of the blue block' in judge(Step('pick', 'blue block'), stacked).reason
+    assert judge(Step('pick', 'red block'), stacked).value == 1
+    held = hold(stacked, 'yellow block')
+    assert 'on top of the blue block' in judge(Step('place_on', 'yellow block', 'blue block'), held).reason
+    assert judge(Step('place_on', 'yellow block', 'red block'), held).value == 1
+
+
+def test_numbered_twins_must_be_told_apart():
+    twins = Scene(tuple(SceneObject(f'red block {i}', 'red block', (0.5, 0.1 * i, 0.02)) for i in (1, 2)))
+    assert 'red block 1, red block 2' in judge(Step('pick', 'red block'), twins).reason
+    assert judge(Step('pick', 'red block 2'), twins).value == 1
+
+
+def test_reach_is_a_dial(scene):
+    far = move(scene, 'red block', p_base=(0.76, 0.2, 0.02))
+    assert judge(Step('pick', 'red block'), far).value == 1
+    near_only = AffordanceConfig(reach=(0.25, 0.7))
+    assert 'out of reach' in judge(Step('pick', 'red block'), far, near_only).reason
+    assert (
+        'out of reach'
+        in judge(Step('pick', 'red block'), move(scene, 'red block', p_base=(0.5, 0.6, 0.02))).reason
+    )
+
+
+def test_doubtful_detections_are_doubtful_skills(scene):
+    values = [
+        judge(Step('pick', 'red block'), move(scene, 'red block', score=s)).value
+        for s in (0.05, 0.2, 0.4, 0.9)
+    ]
+    assert values == sorted(values)
+    assert values[0] < 0.2
+    assert values[-1] == 1
+
+
+def test_location_must_be_free(scene):
+    held = hold(scene, 'red block')
+    x, y = LOCATIONS['right side']
+    step = Step('place_at', 'red block', 'right side')
+    assert (
+        'stands at the right side' in judge(step, move(held, 'green bowl', p_base=(x + 0.01, y, 0.0))).reason
+    )
+    beside = judge(step, move(held, 'blue block', p_base=(x, y, 0.02)))
+    assert 0 < beside.value < 1  # the skill sets it down beside
+
+
+def test_full_bowl(scene):
+    crowd = tuple(
+        SceneObject(f'block {i}', 'red block', (*scene.find('green bowl').p_base[:2], 0.03)) for i in range(5)
+    )
+    full = hold(replace(scene, objects=scene.objects + crowd), 'red block')
+    assert 'full' in judge(Step('place_in', 'red block', 'green bowl'), full).reason
+
+
+def test_constants_are_dials(scene):
+    config = AffordanceConfig(done=0.2, refuse=0.3)
+    assert judge(Step('done'), scene, config).value == 0.2
+    assert judge(Step('refuse'), scene, config).value == 0.3
+    with pytest.raises(ConfigError):
+        AffordanceConfig(done=0.0)
+
+
+def test_possible_options_can_be_applied(scene):
+    for start in (scene, hold(scene, 'red block')):
+        for step in build_options(start, only_fitting_hand=False):
+            if judge(step, start).value > 0:
+                apply(step, start)  # never raises
+            elif step.skill == 'pick' and step.target not in start.names:
+                with pytest.raises(PlanError):
+                    apply(step, start)
+
+
+def test_options_name_what_is_absent_and_fit_the_hand(scene):
+    free = build_options(scene)
+    assert Step('pick', 'purple block') in free
+    assert not any(step.skill.startswith('place') for step in free)
+    held = build_options(hold(scene, 'red block'))
+    assert Step('place_in', 'red block', 'purple bowl') in held
+    assert Step('place_at', 'red block', 'top left corner') in held
+    assert not any(step.skill == 'pick' for step in held)
+    assert len(set(free)) == len(free)

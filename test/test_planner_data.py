@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections import Counter
+import itertools
+import random
+
+import pytest
+
+from vlm_robot.errors import ConfigError
+from vlm_robot.language.smollm import ensure_smollm2
+from vlm_robot.planning.parsing import format_step, parse_step
+from vlm_robot.training.planner import _pad, encode, PlannerTrainingConfig, stream_batches
+from vlm_robot.training.planner_data import build_plan, generate
+from vlm_robot.training.planner_kinds import KINDS, sample_task
+from vlm_robot.training.planner_measure import FAMILIES
+from vlm_robot.training.planner_separation import (
+    is_suite_wording,
+    is_trainable,
+    is_validation_wording,
+    names_unseen_colour,
+)
+from vlm_robot.training.planner_tasks import Palette
+
+EXAMPLES = list(itertools.islice(generate(7), 1500))
+
+
+def test_nothing_that_evaluation_asks_is_trained():
+    for example in EXAMPLES:
+        sentence = example.text.split('\nTask: ')[1].split('\n1.')[0]
+        assert not is_suite_wording(sentence)
+        assert not is_validation_wording(sentence)
+        assert not names_unseen_colour(example.text)
+
+
+@pytest.mark.parametrize('family', ['A', 'A unseen colours', 'all blocks'])
+@pytest.mark.parametrize('seed', range(20))
+def test_rule_catches_the_suite(family, seed):
+    assert not is_trainable(FAMILIES[family](random.Random(seed)).sentence)
+
+
+@pytest.mark.parametrize(
+    'sentence',
+    [
+        'Pick up the red block and place it on the green bowl.',
+        'PICK UP THE RED BLOCK, and place it on the top left corner!',
+        'Put the cyan blocks in a gray bowl.',
+        'put the yellow block on the top left corner',
+        'Stack all the blocks.',
+        'please stick the red block in the bowl',
+        'the red block belongs in the bowl',
+        'move the grey block to the middle',
+    ],
+)
+def test_rule_catches_disguises(sentence):
+    assert not is_trainable(sentence)
+
+
+@pytest.mark.parametrize(
+    'sentence', ['put the red block in the green bowl', 'move the teal cube to the left side']
+)
+def test_rule_lets_the_rest_pass(sentence):
+    assert is_trainable(sentence)
+
+
+def test_examples_are_many_and_of_every_kind():
+    kinds = Counter(example.kind for example in EXAMPLES)
+    assert len(kinds) >= len(KINDS)
+    sentences = {example.text.split('\nTask: ')[1].split('\n')[0] for example in EXAMPLES}
+    assert len(sentences) > 0.9 * len(EXAMPLES)
+    assert any('failed' in example.text for example in EXAMPLES)
+
+
+def test_learned_spans_are_steps_and_nothing_else():
+    for example in EXAMPLES[:300]:
+        for start, end in example.spans:
+            words = example.text[start:end]
+            assert words.startswith(' ')
+            assert words.endswith('.')
+            step = parse_step(words, 'it')
+            assert format_step(step, 'it') == words.strip(' .')
+        assert example.text.endswith(example.text[slice(*example.spans[-1])])
+
+
+def test_same_seed_same_examples():
+    again = list(itertools.islice(generate(7), 50))
+    assert again == EXAMPLES[:50]
+    assert list(itertools.islice(generate(8), 50)) != again
+
+
+@pytest.mark.parametrize('seed', range(40))
+def test_expert_needs_at_most_two_skills_a_goal(seed):
+    sample = sample_task(random.Random(seed), Palette())
+    plan = build_plan(sample)
+    assert len(plan.steps) <= 2 * len(sample.goals) + 1
+
+
+@pytest.fixture(scope='module')
+def tokenizer():
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(ensure_smollm2())
+
+
+def test_labels_are_the_tokens_of_the_steps(tokenizer):
+    for example in EXAMPLES[:100]:
+        ids, labels = encode(tokenizer, example)
+        learned = tokenizer.decode([token for token in labels if token != -100])
+        assert learned == ''.join(example.text[a:b] for a, b in example.spans)
+        assert all(label in (-100, token) for token, label in zip(ids, labels))
+
+
+def test_training_reads_the_tokens_that_scoring_reads(tokenizer):
+    """The words of a step are the same tokens in a whole text and alone, so training and use agree."""
+    for example in EXAMPLES[:100]:
+        for start, end in example.spans:
+            whole = tokenizer(example.text[:end])['input_ids']
+            parts = (
+                tokenizer(example.text[:start])['input_ids'] + tokenizer(example.text[start:end])['input_ids']
+            )
+            assert whole == parts
+
+
+def test_batches_keep_to_their_size(tokenizer):
+    for batch in itertools.islice(stream_batches(tokenizer, iter(EXAMPLES), 1024), 20):
+        assert batch.ids.numel() <= 1024 or len(batch.ids) == 1
+        assert batch.ids.shape == batch.labels.shape
+        assert (batch.labels != -100).any()
+
+
+def test_padding_is_not_learned():
+    batch = _pad([([5, 6, 7], [-100, 6, 7]), ([8], [8])])
+    assert batch.labels.tolist() == [[-100, 6, 7], [8, -100, -100]]
+
+
+def test_senseless_training_settings_are_refused():
+    with pytest.raises(ConfigError, match='minutes'):
+        PlannerTrainingConfig(minutes=0)
