@@ -24,6 +24,9 @@ from vlm_robot.errors import ConfigError
 from vlm_robot.language.adapter import LoraLinear, save_adapter, wrap_linears
 from vlm_robot.language.smollm import ensure_smollm2, SMOLLM2
 from vlm_robot.training.planner_data import Example, generate
+from vlm_robot.training.planner_measure import measure, Score
+
+__all__ = ['PlannerTrainingConfig', 'Score', 'measure', 'train']
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def write_example(sample: TaskSample, rng: random.Random, failure_share: float =
 
 
 def build_plan(sample: TaskSample) -> Plan:
-    """Return the expert's plan when nothing fails; it ends in ``done``, a refusal, or a step that is impossible."""
+    """Return the expert's plan when nothing fails; its last step is ``done``, a refusal, or impossible."""
     scene, position, steps = sample.scene, 0, []
     for _ in range(16):
         step, position = choose_step(sample.goals, position, scene)

@@ -15,6 +15,7 @@ import random
 
 from tqdm import tqdm
 
+from vlm_robot.datatypes import Step
 from vlm_robot.language.smollm import SMOLLM2
 from vlm_robot.language.transformers_model import TransformersConfig, TransformersLanguageModel
 from vlm_robot.planning.parsing import format_plan
@@ -181,8 +182,6 @@ def satisfied(rng: random.Random) -> TaskSample:
     sample = held_out(rng)
     scene = sample.scene
     goal = sample.goals[0]
-    from vlm_robot.datatypes import Step
-
     for step in (Step('pick', goal[1]), Step(f'place_{goal[0]}', goal[1], goal[2])):
         scene = apply(step, scene)
     return TaskSample('true already', f'put {_name(goal[1])} {_there(goal)}', scene, (goal,))
