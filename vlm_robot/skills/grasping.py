@@ -91,7 +91,12 @@ def plan_grasp(target: SceneObject, scene: Scene) -> Grasp:
         for opening in OPENINGS:
             gap, nearest = measure_clearance(outline_hand(xyz, yaw, opening), others)
             options.append(Grasp(point_down(xyz, yaw), opening, clearance=gap, nearest=nearest))
-    return max(options, key=lambda grasp: min(grasp.clearance, ENOUGH))
+    return max(options, key=_measure_tolerance)
+
+
+def _measure_tolerance(grasp: Grasp) -> float:
+    """Return how far off a block may be, in metres, before a finger hits it or a neighbour."""
+    return min(grasp.clearance, (grasp.opening - BLOCK_SIZE) / 2)
 
 
 def _grasp_points(target: SceneObject, others: Sequence[SceneObject]) -> Iterator[tuple[Point, float]]:
