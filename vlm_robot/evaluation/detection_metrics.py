@@ -1,8 +1,9 @@
 """
 How good detections are: average precision, recall and false alarms, phrase by phrase.
 
-Average precision is COCO's (101 recall points, precision made monotonous); a true object that is too hidden to judge is
-neither found nor missed. A false alarm is a query for something that is not in the picture, answered all the same.
+Average precision is COCO's (101 recall points, precision made monotonous); a true object that is too hidden
+to judge is neither found nor missed. A false alarm is a query for something that is not in the picture,
+answered all the same.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ def average_precision(judged: list[Judged]) -> float:
     recall, precision = found / truths, found / np.arange(1, len(hits) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     place = np.searchsorted(recall, RECALL_POINTS - 1e-12, side='left')
-    return float(np.where(place < len(precision), np.append(precision, 0.0)[np.minimum(place, len(precision))], 0).mean())
+    return float(np.append(precision, 0.0)[place].mean())
 
 
 def recall_at(judged: list[Judged], threshold: float) -> float:
-    """Return the share of objects that were found with a score of at least ``threshold``; NaN without objects."""
+    """Return the share of objects found with a score of at least ``threshold``; NaN without objects."""
     truths = sum(item.truths for item in judged)
     hits = sum(int(((item.verdicts == 1) & (item.scores >= threshold)).sum()) for item in judged)
     return hits / truths if truths else float('nan')
@@ -93,6 +94,6 @@ def precision_at(judged: list[Judged], threshold: float) -> float:
 
 
 def false_alarm_rate(best_scores, threshold: float) -> float:
-    """Return the share of queries for absent objects whose best score reaches ``threshold``; NaN without queries."""
+    """Return the share of absent objects that were answered all the same; NaN without queries."""
     best_scores = np.asarray(best_scores, float)
     return float((best_scores >= threshold).mean()) if best_scores.size else float('nan')
