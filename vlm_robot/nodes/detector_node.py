@@ -9,7 +9,6 @@ the model encodes a query once. Positions are in the base frame, boxes in pixels
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-import sys
 import threading
 import time
 
@@ -219,10 +218,10 @@ class DetectorNode(LifecycleNode):
                 self._subscribe(camera, best_effort)
 
 
-def main() -> int:
-    """Run the node until somebody stops it; return the exit code."""
-    return lifespan.run(DetectorNode, threads=4)
+def main() -> None:
+    """Run the node until somebody stops it; end the process with its exit code."""
+    lifespan.leave(lifespan.run(DetectorNode, threads=4))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

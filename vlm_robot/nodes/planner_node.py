@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-import sys
 import threading
 import time
 
@@ -221,10 +220,10 @@ class Task:
         return self._node.get_clock().now().nanoseconds * 1e-9
 
 
-def main() -> int:
-    """Run the node until somebody stops it; return the exit code."""
-    return lifespan.run(PlannerNode, threads=6)
+def main() -> None:
+    """Run the node until somebody stops it; end the process with its exit code."""
+    lifespan.leave(lifespan.run(PlannerNode, threads=6))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

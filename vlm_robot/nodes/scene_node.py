@@ -8,7 +8,6 @@ fresh scenes can count looks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-import sys
 import threading
 import time
 
@@ -122,10 +121,10 @@ def select(scene: Scene, about: list[str]) -> Scene:
     return replace(scene, objects=objects, relations=relations)
 
 
-def main() -> int:
-    """Run the node until somebody stops it; return the exit code."""
-    return lifespan.run(SceneNode, threads=3)
+def main() -> None:
+    """Run the node until somebody stops it; end the process with its exit code."""
+    lifespan.leave(lifespan.run(SceneNode, threads=3))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

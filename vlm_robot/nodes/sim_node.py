@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-import sys
 import threading
 import time
 
@@ -233,10 +232,10 @@ def _create_tf_publisher(node: Node):
     return node.create_publisher(TFMessage, '/tf', reliable_qos(10))
 
 
-def main() -> int:
-    """Run the node until somebody stops it; return the exit code."""
-    return lifespan.run(SimNode, threads=6)
+def main() -> None:
+    """Run the node until somebody stops it; end the process with its exit code."""
+    lifespan.leave(lifespan.run(SimNode, threads=6))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

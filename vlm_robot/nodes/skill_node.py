@@ -7,7 +7,6 @@ It publishes what the hand holds; the scene node needs it, because no camera see
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-import sys
 import threading
 
 from rclpy.action import ActionServer, CancelResponse
@@ -137,10 +136,10 @@ class SkillNode(Node):
         return self.get_clock().now().nanoseconds * 1e-9
 
 
-def main() -> int:
-    """Run the node until somebody stops it; return the exit code."""
-    return lifespan.run(SkillNode, threads=6)
+def main() -> None:
+    """Run the node until somebody stops it; end the process with its exit code."""
+    lifespan.leave(lifespan.run(SkillNode, threads=6))
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 import contextlib
 import os
 import threading
+import uuid
 
+from geometry_msgs.msg import PoseStamped
 import numpy as np
 import rclpy
 from rclpy.action import ActionClient
@@ -22,6 +24,7 @@ from vlm_robot.errors import MotionCancelled, PerceptionError, ScenarioError
 from vlm_robot.nodes import conversions, pixels
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
+from vlm_robot.resources import find
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import DetectionArray
 from vlm_robot_interfaces.msg import Scene as SceneMessage
@@ -37,16 +40,24 @@ class TaskClient:
 
     def __init__(self, domain: int | None = None, namespace: str = '', cameras: Sequence[str] = CAMERAS):
         """Join the domain (None: ROS_DOMAIN_ID) and listen."""
+        self.domain = domain
+        # The middleware reads these when the context begins; without the profile large images get lost.
+        os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(find('config/fastdds_large_images.xml')))
+        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         self.context = rclpy.Context()
         rclpy.init(
             context=self.context, domain_id=domain, signal_handler_options=rclpy.SignalHandlerOptions.NO
         )
-        self.node = rclpy.create_node(f'task_client_{os.getpid()}', context=self.context, namespace=namespace)
+        self.node = rclpy.create_node(
+            f'task_client_{uuid.uuid4().hex[:8]}', context=self.context, namespace=namespace
+        )
         self.scene = Scene()
         self.images: dict[str, np.ndarray] = {}  # camera -> newest (H, W, 3) uint8
         self.detections: dict[str, tuple[float, list[Detection]]] = {}  # camera -> stamp, newest detections
+        self.tool: np.ndarray | None = None  # (3,) metres, where the fingers are in the base frame
         self._cancel = threading.Event()
         self._on_record: Callable[[StepRecord], None] | None = None
+        self._passed, self._lock = 0, threading.Lock()
         self._cameras = tuple(cameras)
         self._connect()
         self._executor = MultiThreadedExecutor(num_threads=3, context=self.context)
@@ -64,6 +75,7 @@ class TaskClient:
             node.create_subscription(
                 Image, f'{camera}/image', lambda m, name=camera: self._keep_image(name, m), reliable_qos(1)
             )
+        node.create_subscription(PoseStamped, 'tcp_pose', self._keep_tool, reliable_qos(1))
         node.create_subscription(DetectionArray, 'detections', self._keep_detections, alive_qos())
         node.create_subscription(SceneMessage, 'scene', self._keep_scene, reliable_qos(1, latched=True))
         node.create_subscription(StepRecordMessage, 'step_records', self._pass_record, reliable_qos(50))
@@ -91,7 +103,7 @@ class TaskClient:
         :raises MotionError: there is no planner, or it does not answer.
         """
         self._cancel.clear()
-        self._on_record = on_record
+        self._passed, self._on_record = 0, on_record
         goal, results = ExecuteTask.Goal(sentence=sentence, plan_only=plan_only), []
         try:
             result = call_action(
@@ -102,8 +114,12 @@ class TaskClient:
                 raise
             result = results[0]
         finally:
-            self._on_record = None
-        return conversions.from_task_result(sentence, result)
+            with self._lock:
+                self._on_record = None
+        end = conversions.from_task_result(sentence, result)
+        for record in end.records[self._passed :] if on_record else ():
+            on_record(record)  # the result can overtake the topic
+        return end
 
     def cancel(self) -> None:
         """Cancel the task that ``send`` waits for, from another thread; ``send`` returns its end."""
@@ -161,6 +177,11 @@ class TaskClient:
     def _keep_scene(self, message: SceneMessage) -> None:
         self.scene = conversions.from_scene(message)
 
+    def _keep_tool(self, message: PoseStamped) -> None:
+        self.tool = conversions.from_pose(message.pose)[:3, 3]
+
     def _pass_record(self, message: StepRecordMessage) -> None:
-        if self._on_record is not None:
-            self._on_record(conversions.from_record(message))
+        with self._lock:
+            if self._on_record is not None:
+                self._passed += 1
+                self._on_record(conversions.from_record(message))
