@@ -109,7 +109,7 @@ def _convert(source: Path, draft: Path) -> None:
     config = loaded.config
     if hasattr(config, 'quantization_config'):
         del config.quantization_config  # save_pretrained refuses a model that says it is quantised
-    plain = type(loaded)(config).to(torch.bfloat16)
+    plain = type(loaded)(config).to(torch.bfloat16)  # type: ignore[arg-type]
     plain.load_state_dict(loaded.state_dict())
     plain.save_pretrained(draft)
     tokenizer.save_pretrained(draft)

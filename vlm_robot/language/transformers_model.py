@@ -268,7 +268,7 @@ def _load(config: TransformersConfig, device: str, dtype: torch.dtype):
     if adapter:
         merge_adapter(model, adapter)
     try:
-        return tokenizer, model.to(device=device, dtype=dtype).eval()
+        return tokenizer, model.to(device=device, dtype=dtype).eval()  # type: ignore[call-arg]
     except RuntimeError as error:
         raise ModelError(
             f"device '{device}' cannot be used ({error}); set device to 'cpu' or 'auto'"

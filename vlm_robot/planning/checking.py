@@ -6,7 +6,7 @@ It knows which skills exist only from the table it is given; it judges no reach 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 
 from vlm_robot.datatypes import Plan, Scene, Step
 from vlm_robot.errors import name_nearest, PlanError
@@ -38,7 +38,7 @@ def check_plan(plan: Plan, scene: Scene, skills: Iterable[str]) -> Scene:
     return scene
 
 
-def _check_names(step: Step, scene: Scene, skills: Container[str]) -> None:
+def _check_names(step: Step, scene: Scene, skills: Collection[str]) -> None:
     if step.skill in PSEUDO_SKILLS:
         return
     if step.skill not in skills:
