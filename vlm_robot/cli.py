@@ -253,9 +253,9 @@ def train_owlvit(
 
     Example: vlm-robot train owlvit --out runs/owlvit --minutes 75
     """
-    from vlm_robot.training import owlvit
+    from vlm_robot.training.owlvit_training import OwlVitTrainingConfig, train
 
-    console.print(owlvit.train(owlvit.OwlVitTrainingConfig(out, views=views, minutes=minutes, seed=seed)))
+    console.print(train(OwlVitTrainingConfig(out, views=views, minutes=minutes, seed=seed)))
 
 
 @train_app.command('planner')
@@ -288,9 +288,9 @@ def measure_owlvit(
 
     Example: vlm-robot measure owlvit --scenes 150 --json owlvit.json
     """
-    from vlm_robot.training import owlvit
+    from vlm_robot.training.owlvit_measure import OwlVitMeasureConfig, measure
 
-    report = owlvit.measure(owlvit.OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
+    report = measure(OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
     console.print_json(data=report)
     write_json_file(report, json_file)
 

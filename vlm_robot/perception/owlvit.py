@@ -133,25 +133,30 @@ class OwlVitDetector:
         sizes = [check_rgb(rgb).shape[:2] for rgb in pictures]
         if not queries or not pictures:
             return [[] for _ in pictures]
-        limits = torch.tensor([self._limit(query, thresholds or {}) for query in queries])
+        limits = torch.tensor([self.limit(query, thresholds) for query in queries])
+        answers = zip(self.score(pictures, queries), sizes, strict=True)
+        return [self._choose(scores, boxes, queries, limits, size) for (scores, boxes), size in answers]
+
+    def score(
+        self, pictures: Sequence[np.ndarray], queries: Sequence[str]
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return per picture the scores (N, Q) of tokens and queries, and boxes (N, 4) xyxy in pixels."""
         text = self.embed_texts(queries)
         with self._lock, torch.inference_mode():
             features = self._encode(self.preprocess(pictures))
             scores = torch.sigmoid(compare(features, text).float()).cpu()
             boxes = to_corners(features.boxes.float()).cpu()
-        return [
-            self._pick_best(scores[i], self._to_pixels(boxes[i], *size), queries, limits, size)
-            for i, size in enumerate(sizes)
-        ]
+        return [(scores[i], self._to_pixels(boxes[i], *rgb.shape[:2])) for i, rgb in enumerate(pictures)]
 
-    def _limit(self, query: str, thresholds: Mapping[str, float]) -> float:
-        if query in thresholds:
+    def limit(self, query: str, thresholds: Mapping[str, float] | None = None) -> float:
+        """Return the least score of an answer: as asked, as configured, or the checkpoint's own."""
+        if thresholds and query in thresholds:
             return thresholds[query]
         if self.config.threshold >= 0:
             return self.config.threshold
         return self.thresholds.get(query, self.thresholds.get('', PUBLIC_THRESHOLD))
 
-    def _pick_best(self, scores, boxes, queries, limits, size) -> list[Detection]:
+    def _choose(self, scores, boxes, queries, limits, size) -> list[Detection]:
         token, query = torch.nonzero(scores >= limits, as_tuple=True)
         found, values = clip(boxes[token], size[1], size[0]), scores[token, query]
         has_area = (found[:, 2:] > found[:, :2]).all(1)

@@ -65,8 +65,18 @@ def make_rng(split: str, seed: int) -> np.random.Generator:
 
 
 def sample_view(split: str, seed: int) -> TableView:
-    """Return the table view number ``seed`` of a split; the same arguments give the same view."""
+    """Return table number ``seed`` of a split as one of the cameras sees it; same arguments, same view."""
     rng = make_rng(split, seed)
+    views = _sample_views(split, rng)
+    return views[int(rng.integers(len(views)))]
+
+
+def sample_views(split: str, seed: int) -> tuple[TableView, ...]:
+    """Return the table number ``seed`` of a split as every camera sees it."""
+    return _sample_views(split, make_rng(split, seed))
+
+
+def _sample_views(split: str, rng: np.random.Generator) -> tuple[TableView, ...]:
     joints, tcp = _sample_arm(rng)
     things = _sample_things(rng)
     fingers = float(rng.uniform(0.0, 0.04))
@@ -74,11 +84,10 @@ def sample_view(split: str, seed: int) -> TableView:
         held = (tcp[0], tcp[1], tcp[2] + float(rng.uniform(-0.01, 0.005)))
         things = (Thing(_sample_label(rng, 'block'), held, (0.0, 0.0, tcp[3]), 'hand'), *things)
         fingers = BLOCK_SIZE / 2
+    lighting = sample_light(rng, JITTERS[split])
     cameras = sample_cameras(rng, JITTERS[split])
-    camera = cameras[int(rng.integers(len(cameras)))]
-    return TableView(
-        things[: MAX_BLOCKS + MAX_BOWLS], joints, fingers, sample_light(rng, JITTERS[split]), camera
-    )
+    things = things[: MAX_BLOCKS + MAX_BOWLS]
+    return tuple(TableView(things, joints, fingers, lighting, camera) for camera in cameras)
 
 
 def _sample_label(rng: np.random.Generator, shape: str) -> str:

@@ -17,7 +17,7 @@ import time
 import numpy as np
 import torch
 from torch import distributed
-from transformers import OwlViTForObjectDetection
+from transformers import CLIPTokenizer, OwlViTForObjectDetection
 
 from vlm_robot.errors import ConfigError
 from vlm_robot.evaluation.detection_metrics import average_precision, false_alarm_rate, judge
@@ -115,7 +115,11 @@ class Run:
     def __init__(self, config: OwlVitTrainingConfig, rank: int):
         """Build the model, read the renderings, resume where a saved state exists."""
         self.config, self.rank = config, rank
-        self.tokenizer = build_tokenizer()
+        self.state_path = config.folder / 'state.pt'
+        is_resumed = self.state_path.exists()
+        self.tokenizer = (
+            CLIPTokenizer.from_pretrained(config.folder / 'checkpoint') if is_resumed else build_tokenizer()
+        )
         shape = build_config(self.tokenizer)
         shape._attn_implementation = 'eager'
         self.model = OwlViTForObjectDetection(shape)
@@ -125,8 +129,7 @@ class Run:
         self.pool = LayerPool(config.folder, config.seed * 1000 + rank)
         self.seconds, self.images = 0.0, 0
         self.checks: list[LabelledPicture] = []
-        self.state_path = config.folder / 'state.pt'
-        if self.state_path.exists():
+        if is_resumed:
             self._resume()
 
     def learn(self) -> None:
@@ -215,7 +218,7 @@ class Run:
         build_processor(self.tokenizer).save_pretrained(folder)
         settings = asdict(self.config) | {
             'folder': '',
-            'pictures': self.images,
+            'pictures_seen': self.images,
             'steps': self.optimiser.steps,
         }
         (folder / 'training.json').write_text(json.dumps(settings, indent=1) + '\n')
