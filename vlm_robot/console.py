@@ -42,6 +42,19 @@ def _describe(record: StepRecord) -> tuple[str, ...]:
     return chosen.text.strip(), draw_bar(chosen.language), draw_bar(chosen.affordance), runner_up, outcome
 
 
+def end_table() -> None:
+    """Begin a new line after a live table, which ends without one where nobody watches."""
+    if not console.is_terminal:
+        console.print()
+
+
+def tell_end(status: str, reason: str) -> str:
+    """Return how a task ended as one line with markup; the reason need not repeat the status."""
+    colour = 'green' if status == 'done' else 'red'
+    words = reason.removeprefix(status).lstrip(': ')
+    return f'[{colour}]{status}[/{colour}]: {escape(words)}'
+
+
 def tabulate_report(report: dict) -> Table:
     """Return the rates of an evaluation with their intervals and the error split."""
     table = Table(title=f'{report["suite"]} at {report["tier"]}, n = {report["n"]}, from seed {report["seed"]}')

@@ -15,7 +15,7 @@ from rich.live import Live
 from vlm_robot.agent import Agent, CameraEyes
 from vlm_robot.annotation import draw_decision, draw_detections, write_film, write_image
 from vlm_robot.config import load_config
-from vlm_robot.console import console, tabulate_plan
+from vlm_robot.console import console, end_table, tabulate_plan
 from vlm_robot.datatypes import Step, StepRecord, TaskResult, WorldState
 from vlm_robot.evaluation.episodes import describe_record
 from vlm_robot.evaluation.loading import load_stack
@@ -71,6 +71,7 @@ def _run_live(agent: Agent, sentence: str) -> tuple[TaskResult, list]:
         agent.on_step_start = lambda step: live.update(tabulate_plan(sentence, records, format_step(step)))
         result = agent.run(sentence, note)
         live.update(tabulate_plan(sentence, records))
+    end_table()
     return result, pictures
 
 

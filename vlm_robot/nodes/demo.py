@@ -18,16 +18,16 @@ from rich.live import Live
 from rich.markup import escape
 
 from vlm_robot.annotation import draw_decision, draw_detections, write_film, write_image
-from vlm_robot.console import console, errors, tabulate_plan
+from vlm_robot.console import console, end_table, errors, tabulate_plan, tell_end
 from vlm_robot.datatypes import Detection, StepRecord
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.evaluation.story import write_story
 from vlm_robot.evaluation.tasks import describe_task
 from vlm_robot.goals import parse_goal
-from vlm_robot.nodes.graph import NODES, Graph, GraphConfig
+from vlm_robot.nodes.graph import Graph, GraphConfig, NODES
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.resources import find
-from vlm_robot.sim.scenario import TaskTemplate, load_scenario
+from vlm_robot.sim.scenario import load_scenario, TaskTemplate
 
 SCENARIO = 'blocks_and_bowls'
 FRAME_PERIOD = 0.4  # wall-clock seconds between two frames of the film
@@ -94,11 +94,12 @@ def perform(client: TaskClient, recorder: Recorder, task: TaskTemplate, number: 
 
         result = client.send(task.text, note)
         live.update(tabulate_plan(task.text, result.records))
+    end_table()
     report = describe_task(result)
     report['true'] = parse_goal(task.goal).holds(client.world_state())
     colour, word = ('green', 'true') if report['true'] else ('red', 'not true')
     console.print(
-        f'{escape(result.status)}: {escape(result.reason)} '
+        f'{tell_end(result.status, result.reason)}. '
         f'[{colour}]The simulator says: {word}.[/{colour}] ({result.seconds:.0f} s)\n',
         highlight=False,
     )
@@ -114,7 +115,9 @@ def run(out: Path, seed: int) -> bool:
     with graph, TaskClient(graph.domain) as client:
         with console.status(f'starting {len(NODES)} nodes (sim, detector, scene, skill, planner) ...'):
             graph.wait_until_ready(client, 180.0)
-        console.print(f'the graph is up after {time.monotonic() - start:.0f} s; it sees: {", ".join(client.scene.names)}\n')
+        console.print(
+            f'the graph is up after {time.monotonic() - start:.0f} s; it sees: {", ".join(client.scene.names)}\n'
+        )
         recorder = Recorder(client, out)
         recorder.start()
         story = []
