@@ -72,6 +72,21 @@ def test_a_cancelled_task_ends_as_cancelled(table):
     assert result.steps == ()
 
 
+def test_cancelling_in_mid_motion_halts_the_arm(table):
+    world, agent = table
+    asked = []
+
+    def is_cancelled():
+        asked.append(world.time)
+        return len(asked) > 40
+
+    result = agent.run('put the red block in the green bowl', is_cancelled=is_cancelled)
+    assert result.status == 'cancelled' and result.steps == ()
+    before = agent.arm.tcp_pose()[:3, 3]
+    world.settle(0.5)
+    assert np.linalg.norm(agent.arm.tcp_pose()[:3, 3] - before) < 0.005
+
+
 def test_seen_positions_are_near_the_true_ones(table):
     world, agent = table
     scene = agent.look()

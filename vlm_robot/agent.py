@@ -127,6 +127,7 @@ class Agent:
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     on_step_start: Callable[[Step], None] = lambda step: None
     _scene: Scene = field(default_factory=Scene)
+    _is_cancelled: Callable[[], bool] | None = None
 
     def look(self) -> Scene:
         """Return the scene as it is now and remember it for the next skill."""
@@ -136,7 +137,7 @@ class Agent:
     def act(self, step: Step) -> SkillResult:
         """Carry out one step on the scene of the last look."""
         self.on_step_start(step)
-        result = execute(step, self._scene, self.arm, self.skills)
+        result = execute(step, self._scene, self.arm, self.skills, self._is_cancelled)
         held = held_after(step, self._scene.held, self.arm.gripper_width(), self.skills)
         if held != self._scene.held:
             self.eyes.set_held(held, tuple(self.arm.tcp_pose()[:3, 3].tolist()))
@@ -146,20 +147,22 @@ class Agent:
         self,
         sentence: str,
         on_record: Callable[[StepRecord], None] = lambda record: None,
-        is_cancelled: Callable[[], bool] = lambda: False,
+        is_cancelled: Callable[[], bool] | None = None,
     ) -> TaskResult:
         """
         Carry out a sentence.
 
+        :param is_cancelled: asked before every step and during every motion; once true the arm halts.
         :raises SentenceError: the sentence cannot be a command.
         """
         start = time.monotonic()
+        self._is_cancelled = is_cancelled
         result = run_task(
             sentence,
             self.planner,
             self.look,
             self.act,
-            is_cancelled=is_cancelled,
+            is_cancelled=is_cancelled or (lambda: False),
             on_record=on_record,
             config=self.loop,
         )

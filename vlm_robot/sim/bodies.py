@@ -19,6 +19,7 @@ RIM = BOWL_DIAMETER / 2
 FOOT = 0.045  # metres, outer radius of the base
 WALL = 0.004  # metres, thickness
 PANELS = 20  # boxes in the ring
+RESTING = {'activationState': p.ACTIVATION_STATE_ENABLE_SLEEPING}  # a resting table costs an eighth of the time
 
 
 def rgba(colour, shade: float = 1.0) -> list[float]:
@@ -38,7 +39,7 @@ def create_block(client: int, colour, position, yaw: float = 0.0) -> int:
         physicsClientId=client,
     )
     p.changeDynamics(
-        body, -1, lateralFriction=0.9, spinningFriction=0.002, rollingFriction=1e-4, physicsClientId=client
+        body, -1, lateralFriction=0.9, spinningFriction=0.002, rollingFriction=1e-4, physicsClientId=client, **RESTING
     )
     return body
 
@@ -64,7 +65,7 @@ def create_bowl(client: int, colour, position, yaw: float = 0.0) -> int:
         p.getQuaternionFromEuler([0, 0, yaw]),
         physicsClientId=client,
     )
-    p.changeDynamics(body, -1, lateralFriction=0.9, rollingFriction=1e-3, physicsClientId=client)
+    p.changeDynamics(body, -1, lateralFriction=0.9, rollingFriction=1e-3, physicsClientId=client, **RESTING)
     return body
 
 
