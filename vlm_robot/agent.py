@@ -27,7 +27,7 @@ from vlm_robot.datatypes import (
     TaskResult,
 )
 from vlm_robot.perception.detector import Detector
-from vlm_robot.perception.lifting import LiftingConfig, lift_all
+from vlm_robot.perception.lifting import lift_all, LiftingConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
 from vlm_robot.planning.saycan import SayCanPlanner
 from vlm_robot.robot.arm import Arm

@@ -68,9 +68,7 @@ def draw_detections(rgb: np.ndarray, detections: Sequence[Detection]) -> np.ndar
 
 
 def draw_decision(decision: Decision, top: int = 6) -> np.ndarray:
-    """
-    Return bars of language, affordance and product for the best options, as the figures of the SayCan paper.
-    """
+    """Return bars of language, affordance and product for the best options, as the figures of the SayCan paper."""
     options = decision.options[:top]
     picture = np.full((ROW_PX * (len(options) + 1) + 8, TEXT_PX + 3 * BAR_PX, 3), PAPER, np.uint8)
     for column, (name, colour) in enumerate((('say', SAY), ('can', CAN), ('say x can', BOTH))):

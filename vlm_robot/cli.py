@@ -13,13 +13,13 @@ import os
 from pathlib import Path
 import subprocess
 import sys
-from typing import Annotated, Optional
+from typing import Annotated
 
 from rich.markup import escape
 import typer
 
-from vlm_robot.console import console, errors, tabulate_benchmark, tabulate_plan, tabulate_report
-from vlm_robot.errors import ScenarioError, VlmRobotError, name_nearest
+from vlm_robot.console import console, errors, tabulate_benchmark, tabulate_report
+from vlm_robot.errors import name_nearest, ScenarioError, VlmRobotError
 
 app = typer.Typer(
     name='vlm-robot',
@@ -34,9 +34,9 @@ measure_app = typer.Typer(help='Measure a checkpoint again.', no_args_is_help=Tr
 app.add_typer(train_app, name='train')
 app.add_typer(measure_app, name='measure')
 
-Json = Annotated[Optional[Path], typer.Option('--json', help='Also write the result as JSON to this file.')]
+Json = Annotated[Path | None, typer.Option('--json', help='Also write the result as JSON to this file.')]
 Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same table, light and cameras.')]
-ConfigFile = Annotated[Optional[Path], typer.Option('--config', help='YAML with settings; config/*.yaml are examples.')]
+ConfigFile = Annotated[Path | None, typer.Option('--config', help='YAML with settings; config/*.yaml are examples.')]
 
 
 def find_scenario(name: str) -> Path:
@@ -79,7 +79,7 @@ def task(
     sentence: Annotated[str, typer.Argument(help='What the robot shall do, in plain language.')],
     scenario: Annotated[str, typer.Option(help='Name of a scenario or a YAML file.')] = 'blocks_and_bowls',
     seed: Seed = 0,
-    out: Annotated[Optional[Path], typer.Option(help='Folder for pictures, film and report.')] = None,
+    out: Annotated[Path | None, typer.Option(help='Folder for pictures, film and report.')] = None,
     json_file: Json = None,
     config: ConfigFile = None,
 ) -> None:
@@ -105,8 +105,8 @@ def detect(
     image: Annotated[Path, typer.Argument(help='PNG, JPEG, ...')],
     query: Annotated[list[str], typer.Option('--query', '-q', help='What to look for; may be repeated.')],
     model: Annotated[str, typer.Option(help='Checkpoint name or folder; `shipped` is the one inside.')] = 'shipped',
-    threshold: Annotated[Optional[float], typer.Option(min=0, max=1, help="Instead of the checkpoint's own.")] = None,
-    out: Annotated[Optional[Path], typer.Option(help='Write the picture with boxes here.')] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Instead of the checkpoint's own.")] = None,
+    out: Annotated[Path | None, typer.Option(help='Write the picture with boxes here.')] = None,
     json_file: Json = None,
 ) -> None:
     """
@@ -136,7 +136,7 @@ def render(
     scenario: Annotated[str, typer.Argument(help='Name of a scenario or a YAML file.')],
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help='The picture.')] = Path('scene.png'),
-    truth: Annotated[Optional[Path], typer.Option(help='JSON with names, places and boxes of what it shows.')] = None,
+    truth: Annotated[Path | None, typer.Option(help='JSON with names, places and boxes of what it shows.')] = None,
     camera: Annotated[str, typer.Option(help='front or top.')] = 'front',
 ) -> None:
     """
@@ -154,15 +154,15 @@ def render(
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0913 -- one argument per option
     suite: Annotated[str, typer.Argument(help='Name of a scenario family (A, A_unseen, ...) or a YAML file.')],
     tier: Annotated[str, typer.Option(help='T0, T1: plans only. T2, T3: physics. T1 and T3 use the cameras.')] = 'T2',
     episodes: Annotated[int, typer.Option(min=1, help='How many; one seed each.')] = 50,
     seed: Seed = 0,
     jobs: Annotated[int, typer.Option(min=1, help='Processes.')] = max(1, (os.cpu_count() or 1)),
     json_file: Json = None,
-    csv_file: Annotated[Optional[Path], typer.Option('--csv', help='One row per episode.')] = None,
-    adapter: Annotated[Optional[str], typer.Option(help='LoRA folder, or `none` for the untuned model.')] = None,
+    csv_file: Annotated[Path | None, typer.Option('--csv', help='One row per episode.')] = None,
+    adapter: Annotated[str | None, typer.Option(help='LoRA folder, or `none` for the untuned model.')] = None,
     config: ConfigFile = None,
 ) -> None:
     """
@@ -280,7 +280,7 @@ def train_planner(
 def measure_owlvit(
     model: Annotated[str, typer.Option(help='Checkpoint name or folder; `shipped` is the one inside.')] = 'shipped',
     scenes: Annotated[int, typer.Option(min=1, help='Held-out scenes, seen by both cameras.')] = 150,
-    out: Annotated[Optional[Path], typer.Option(help='Folder for example pictures and the model card.')] = None,
+    out: Annotated[Path | None, typer.Option(help='Folder for example pictures and the model card.')] = None,
     json_file: Json = None,
 ) -> None:
     """
@@ -288,7 +288,7 @@ def measure_owlvit(
 
     Example: vlm-robot measure owlvit --scenes 150 --json owlvit.json
     """
-    from vlm_robot.training.owlvit_measure import OwlVitMeasureConfig, measure
+    from vlm_robot.training.owlvit_measure import measure, OwlVitMeasureConfig
 
     report = measure(OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
     console.print_json(data=report)

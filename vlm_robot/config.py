@@ -1,10 +1,11 @@
 """
 The settings of all rooms in one value, read from YAML that only overrides.
 
-A file has either the sections of ``AgentConfig`` or the form of ROS parameter files, so that ``config/gpu.yaml`` serves the
-nodes and the command line alike. Every room keeps its own frozen dataclass beside the code that uses it; here they are put together, unknown
-keys are refused with the nearest known one, and values are converted by the type of their default. ROS
-parameters come from the same fields (``nodes/parameters.py``).
+A file has either the sections of ``AgentConfig`` or the form of ROS parameter files, so that
+``config/gpu.yaml`` serves the nodes and the command line alike. Every room keeps its own frozen dataclass
+beside the code that uses it; here they are put together, unknown keys are refused with the nearest known one,
+and values are converted by the type of their default. ROS parameters come from the same fields
+(``nodes/parameters.py``).
 """
 
 from __future__ import annotations

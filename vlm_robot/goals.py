@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from vlm_robot.datatypes import WorldState
-from vlm_robot.errors import ScenarioError, name_nearest
+from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.vocabulary import BLOCK_SIZE, LOCATIONS
 
 TOLERANCE = 0.05  # metres in the plane

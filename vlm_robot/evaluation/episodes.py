@@ -100,9 +100,7 @@ def grade_plan(plan: Plan, start: Scene, goal: Goal) -> PlanGrade:
 def run_episode(
     episode: Episode, tier: str, stack: Stack, on_record: Callable[[StepRecord], None] = lambda record: None
 ) -> EpisodeResult:
-    """
-    Run one episode with a goal at a tier; raise ConfigError on an unknown tier or a scenario without a task.
-    """
+    """Run one episode with a goal at a tier; raise ConfigError on an unknown tier or a scenario without a task."""
     if tier not in TIERS:
         raise ConfigError(f"no tier '{tier}'; allowed: {list(TIERS)}")
     if episode.goal is None:
@@ -152,9 +150,7 @@ def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade) -> Episod
 
 
 def describe_record(record: StepRecord, top: int = 5) -> dict:
-    """
-    Return a turn as plain data: what was chosen, the best options with both scores, and what came of it.
-    """
+    """Return a turn as plain data: what was chosen, the best options with both scores, and what came of it."""
     return {
         'step': record.decision.chosen.text.strip(),
         'options': [

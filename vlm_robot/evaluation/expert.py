@@ -1,9 +1,7 @@
 """
-A scripted expert that knows the goal: the ceiling that arm and skills allow, and the check that a goal can be
-reached.
+A scripted expert that knows the goal: the ceiling of arm and skills, and the check that a goal can be reached.
 
-It reads no sentence, so it is no planner; it places what the goal names, in the order in which the goal names
-it.
+It reads no sentence, so it is no planner; it places what the goal names, in the order in which the goal names it.
 """
 
 from __future__ import annotations
@@ -17,8 +15,9 @@ SKILL_OF = {'in': 'place_in', 'on': 'place_on', 'at': 'place_at'}
 
 def plan_for(goal: Goal) -> Plan:
     """
-    Return the steps that make a goal true; of alternatives the first; raise ScenarioError where placing is
-    not enough.
+    Return the steps that make a goal true; of alternatives the first.
+
+    :raises ScenarioError: placing is not enough.
     """
     steps: list[Step] = []
     for condition in _wanted(goal):

@@ -1,6 +1,4 @@
-"""
-A page that tells what happened, for a browser: sentences, pictures, scores, the film. No script, no network.
-"""
+"""A page that tells what happened, for a browser: sentences, pictures, scores, the film. No script, no network."""
 
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:#222;background:#fafaf8}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid #ccc;padding-top:1rem}
 img{max-width:48%;margin:.2rem;border-radius:4px;vertical-align:top}.ok{color:#287a3c}.bad{color:#b3261e}
-p.scene{color:#555}table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}
+p.scene{color:#555}table{border-collapse:collapse}
+td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}
 """
 
 

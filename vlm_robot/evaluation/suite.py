@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from vlm_robot.config import AgentConfig
-from vlm_robot.evaluation.episodes import EpisodeResult, Stack, run_episode
+from vlm_robot.evaluation.episodes import EpisodeResult, run_episode, Stack
 from vlm_robot.evaluation.loading import load_stack
 from vlm_robot.evaluation.metrics import attribute_failure, mean, wilson_interval
-from vlm_robot.sim.scenario import Scenario, sample_episode
+from vlm_robot.sim.scenario import sample_episode, Scenario
 
 ROOMS = ('language', 'perception', 'motion')
 _worker: dict[str, Stack] = {}

@@ -24,7 +24,7 @@ from vlm_robot.goals import parse_goal
 from vlm_robot.planning.closed_loop import check_sentence
 from vlm_robot.planning.parsing import format_step
 from vlm_robot.sim.bullet_arm import BulletArm
-from vlm_robot.sim.bullet_camera import FRONT, BulletCamera
+from vlm_robot.sim.bullet_camera import BulletCamera, FRONT
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
 from vlm_robot.sim.truth import describe_truth
 from vlm_robot.sim.world import TIME_STEP, World

@@ -1,8 +1,8 @@
 """
-The demo: the real graph in separate processes, three sentences of growing length, and a judge who asks the simulator.
+The demo: the real graph in separate processes, three sentences of growing length, the simulator as judge.
 
-It shows the plan as it grows, keeps annotated frames, a film and a page, and succeeds only if the simulator's truth agrees
-with every sentence. The sentences and their goals stand in the scenario file.
+It shows the plan as it grows, keeps annotated frames, a film and a page, and succeeds only if the simulator's
+truth agrees with every sentence. The sentences and their goals stand in the scenario file.
 """
 
 from __future__ import annotations

@@ -45,9 +45,7 @@ def create_block(client: int, colour, position, yaw: float = 0.0) -> int:
 
 
 def create_bowl(client: int, colour, position, yaw: float = 0.0) -> int:
-    """
-    Create an open bowl of BOWL_DIAMETER and BOWL_HEIGHT; ``position`` is the centre of its bounding box.
-    """
+    """Create an open bowl of BOWL_DIAMETER and BOWL_HEIGHT; ``position`` is the centre of its bounding box."""
     vertices, indices, normals = build_bowl_surface()
     visual = p.createVisualShape(
         p.GEOM_MESH,
@@ -101,7 +99,8 @@ def build_bowl_surface(segments: int = 32) -> tuple[np.ndarray, np.ndarray, np.n
     bottom, top = -BOWL_HEIGHT / 2, BOWL_HEIGHT / 2
     profile = np.array(
         [
-            (0.0, bottom), (FOOT, bottom), (RIM, top), (RIM - WALL, top), (FOOT - WALL, bottom + WALL), (0.0, bottom + WALL)
+            (0.0, bottom), (FOOT, bottom), (RIM, top),
+            (RIM - WALL, top), (FOOT - WALL, bottom + WALL), (0.0, bottom + WALL),
         ]
     )  # fmt: skip
     angles = np.linspace(0, 2 * np.pi, segments + 1)

@@ -43,9 +43,7 @@ class Lighting:
 
 @dataclass(frozen=True)
 class CameraSpec:
-    """
-    Where a camera stands: eye and target in metres in the base frame, up direction, vertical field of view.
-    """
+    """Where a camera stands: eye and target in metres in the base frame, up direction, vertical field of view."""
 
     name: str
     eye: tuple[float, float, float]

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from vlm_robot.errors import ScenarioError, name_nearest
+from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.goals import Goal, parse_goal
-from vlm_robot.sim.bullet_camera import CAMERAS, BulletCamera, CameraSpec, Lighting
+from vlm_robot.sim.bullet_camera import BulletCamera, CAMERAS, CameraSpec, Lighting
 from vlm_robot.sim.placing import sample_free_points
-from vlm_robot.sim.world import Placement, World, resting_height
-from vlm_robot.vocabulary import COLOURS, LOCATIONS, SEEN_COLOURS, UNSEEN_COLOURS, shape_of
+from vlm_robot.sim.world import Placement, resting_height, World
+from vlm_robot.vocabulary import COLOURS, LOCATIONS, SEEN_COLOURS, shape_of, UNSEEN_COLOURS
 
 EVALUATION_STREAM = 0  # first word of every seed here; training uses others
 PALETTES = {'seen': SEEN_COLOURS, 'unseen': UNSEEN_COLOURS, 'all': tuple(COLOURS)}

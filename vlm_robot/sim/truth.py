@@ -1,6 +1,4 @@
-"""
-What a picture really shows, for people, tests and graders: names, places and visible boxes of a rendering.
-"""
+"""What a picture really shows, for people, tests and graders: names, places and visible boxes of a rendering."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import pybullet as p
 
 from vlm_robot.datatypes import Point, WorldState
-from vlm_robot.errors import ScenarioError, name_nearest
+from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.sim.bodies import create_block, create_bowl, rgba
-from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_HEIGHT, COLOURS, SHAPES, shape_of
+from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_HEIGHT, COLOURS, shape_of, SHAPES
 
 TIME_STEP = 1.0 / 240.0  # seconds
 TABLE_CENTRE, TABLE_HALF = (0.40, 0.0, -0.02), (0.55, 0.70, 0.02)  # metres
@@ -60,9 +60,7 @@ class World:
             self.add(placement)
 
     def add(self, placement: Placement) -> int:
-        """
-        Put one more object into the world and return its body id; raise ScenarioError on an unknown label.
-        """
+        """Put one more object into the world and return its body id; raise ScenarioError on an unknown label."""
         colour, _, shape = placement.label.partition(' ')
         if shape not in SHAPES or colour not in COLOURS:
             known = [f'{c} {s}' for c in COLOURS for s in SHAPES]
