@@ -10,8 +10,9 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, GroupAction, SetEnvironmentVariable
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace
+from launch_ros.parameter_descriptions import ParameterFile
 
 from launch import LaunchDescription
 
@@ -59,7 +60,7 @@ ARGUMENTS = (
 
 def describe_node(name, own=None, condition=None):
     """Return the launch action of one node with its parameter files and its own parameters."""
-    profile = PathJoinSubstitution([str(CONFIG), [LaunchConfiguration('profile'), '.yaml']])
+    profile = ParameterFile([f'{CONFIG}/', LaunchConfiguration('profile'), '.yaml'])
     return Node(
         package='vlm_robot',
         executable=f'{name}_node',
@@ -67,7 +68,7 @@ def describe_node(name, own=None, condition=None):
         output='screen',
         emulate_tty=True,
         parameters=[str(CONFIG / f'{name}.yaml'), profile, own or {}],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         condition=condition,
     )
 
