@@ -22,6 +22,7 @@ def find_elsewhere(package_parent, **environment):
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
 
 
