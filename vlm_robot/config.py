@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
@@ -27,7 +27,6 @@ from vlm_robot.scene.association import TrackerConfig
 from vlm_robot.skills.motions import SkillConfig
 from vlm_robot.vocabulary import list_labels
 
-Config = TypeVar('Config')
 # Node and first word of its parameters -> section here; other parameters concern ROS alone.
 SECTION_OF = {
     ('detector', 'model'): 'detector',
@@ -90,7 +89,7 @@ def _read_ros_parameters(data: Mapping, where: str) -> dict[str, Any]:
     return sections
 
 
-def override(config: Config, data: Any, where: str = '') -> Config:
+def override(config: Any, data: Any, where: str = '') -> Any:
     """
     Return a dataclass with the values of a mapping, nested dataclasses likewise.
 

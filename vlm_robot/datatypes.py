@@ -3,7 +3,7 @@ The frozen values that cross from one room to the next; values cross borders, ob
 
 Frames: ``base`` is the robot's base link (x forward, y left, z up, REP 103); a camera's frame is its
 optical frame (x right, y down, z forward). Units are SI and radians unless a suffix says otherwise.
-This module knows numpy and nothing else: no model, no simulator, no ROS.
+This module knows numpy and the errors: no model, no simulator, no ROS.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from vlm_robot.errors import name_nearest, PlanError
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float, float]
@@ -132,6 +134,13 @@ class Scene:
     def find(self, name: str) -> SceneObject | None:
         """Return the object of that name; None says that the scene does not hold it."""
         return next((item for item in self.objects if item.name == name), None)
+
+    def get(self, name: str) -> SceneObject:
+        """Return the object of that name; raise PlanError listing what the scene holds."""
+        item = self.find(name)
+        if item is None:
+            raise PlanError(f"no '{name}' in the scene{name_nearest(name, self.names)}")
+        return item
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,8 @@ def _names_in(condition: Condition) -> tuple[str, ...]:
     return condition.arguments[:count]
 
 
-def _near(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.linalg.norm(a[:2] - np.asarray(b)[:2]) <= TOLERANCE
+def _near(a: np.ndarray, b) -> bool:
+    return bool(np.linalg.norm(a[:2] - np.asarray(b)[:2]) <= TOLERANCE)
 
 
 def _is_in(points, _) -> bool:
@@ -137,11 +137,11 @@ def _is_line(points, _) -> bool:
     centred = flat - flat.mean(axis=0)
     across = np.linalg.svd(centred)[2][1]
     apart = min(np.linalg.norm(a - b) for i, a in enumerate(flat) for b in flat[i + 1 :])
-    return np.abs(centred @ across).max() <= TOLERANCE / 2 and apart >= 0.9 * BLOCK_SIZE
+    return bool(np.abs(centred @ across).max() <= TOLERANCE / 2 and apart >= 0.9 * BLOCK_SIZE)
 
 
 def _is_dist(points, rest) -> bool:
-    return float(rest[0]) <= np.linalg.norm(points[0][:2] - points[1][:2]) <= float(rest[1])
+    return bool(float(rest[0]) <= np.linalg.norm(points[0][:2] - points[1][:2]) <= float(rest[1]))
 
 
 PREDICATES = {'in': _is_in, 'on': _is_on, 'at': _is_at, 'line': _is_line, 'dist': _is_dist}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vlm_robot.agent import Agent, CameraEyes, OracleEyes, scene_of
+from vlm_robot.agent import Agent, CameraEyes, Eyes, OracleEyes, scene_of
 from vlm_robot.config import AgentConfig
 from vlm_robot.datatypes import Plan, Scene, StepRecord, TaskResult
 from vlm_robot.errors import ConfigError, PlanError
@@ -72,13 +72,14 @@ class Stack:
         """Return an agent in a world, with cameras or with the simulator's truth for eyes."""
         arm = SafeArm(BulletArm(world), self.config.skills.safety)
         arm.go_home()
+        eyes: Eyes = OracleEyes(world)
         if sees:
+            if self.detector is None:
+                raise ConfigError('this run needs cameras, but no detector was loaded: load_stack(config, sees=True)')
             tracker = SceneTracker(self.config.scene)
             eyes = CameraEyes(
                 episode.build_cameras(world), self.detector, tracker, self.config.queries, self.config.lifting
             )
-        else:
-            eyes = OracleEyes(world)
         return Agent(eyes, self.planner, arm, self.config.skills, self.config.loop)
 
 
@@ -103,33 +104,34 @@ def run_episode(
     """Run one episode with a goal at a tier; raise ConfigError on an unknown tier or a scenario without a task."""
     if tier not in TIERS:
         raise ConfigError(f"no tier '{tier}'; allowed: {list(TIERS)}")
-    if episode.goal is None:
+    goal = episode.goal
+    if goal is None:
         raise ConfigError(f"scenario '{episode.scenario}' has no tasks, so there is nothing to evaluate")
     world = episode.build_world()
     try:
         agent = stack.build_agent(world, episode, sees=tier in ('T1', 'T3'))
         truth = scene_of(world)
         if tier in ('T0', 'T1'):
-            return _plan_only(episode, stack, truth, truth if tier == 'T0' else agent.look())
+            return _plan_only(episode, goal, stack, truth, truth if tier == 'T0' else agent.look())
         start = world.state()
         result = agent.run(episode.sentence, on_record)
         world.settle(0.5)
         end = world.state()
-        graded = _summarise(episode, result, grade_plan(result.plan, truth, episode.goal))
+        graded = _summarise(episode, result, grade_plan(result.plan, truth, goal))
         return replace(
             graded,
-            execution_success=result.status == 'done' and episode.goal.holds(end),
-            goal_condition_recall=episode.goal.recall(start, end),
+            execution_success=result.status == 'done' and goal.holds(end),
+            goal_condition_recall=goal.recall(start, end),
         )
     finally:
         world.close()
 
 
-def _plan_only(episode: Episode, stack: Stack, truth: Scene, seen: Scene) -> EpisodeResult:
+def _plan_only(episode: Episode, goal: Goal, stack: Stack, truth: Scene, seen: Scene) -> EpisodeResult:
     plan = stack.planner.plan(episode.sentence, seen)
     status = 'refused' if plan.reason else 'done'
     result = TaskResult(episode.sentence, status, plan.reason, plan=plan)
-    return _summarise(episode, result, grade_plan(plan, truth, episode.goal))
+    return _summarise(episode, result, grade_plan(plan, truth, goal))
 
 
 def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade) -> EpisodeResult:

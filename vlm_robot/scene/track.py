@@ -69,9 +69,9 @@ class Track:
 
     def to_object(self, name: str) -> SceneObject:
         """Return it as a value of the scene."""
-        place = tuple(float(value) for value in self.p_base)
+        x, y, z = (float(value) for value in self.p_base)
         size = tuple(float(value) for value in self.size)
-        return SceneObject(name, self.label, place, size, self.yaw, self.score, self.stamp)
+        return SceneObject(name, self.label, (x, y, z), (size[0], size[1], size[2]), self.yaw, self.score, self.stamp)
 
 
 def follow(item: LiftedDetection, number: int, stamp: float, is_trusted: bool) -> Track:

@@ -105,11 +105,13 @@ def build_bowl_surface(segments: int = 32) -> tuple[np.ndarray, np.ndarray, np.n
     )  # fmt: skip
     angles = np.linspace(0, 2 * np.pi, segments + 1)
     ring = np.stack([np.cos(angles), np.sin(angles)], 1)
-    vertices, normals, triangles = [], [], []
+    vertices: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    triangles: list[np.ndarray] = []
     for (r0, z0), (r1, z1) in zip(profile[:-1], profile[1:], strict=True):
         across = np.array([z1 - z0, -(r1 - r0)])
         across /= np.linalg.norm(across)
-        start = sum(len(v) for v in vertices)
+        start = sum(map(len, vertices))
         for r, z in ((r0, z0), (r1, z1)):
             vertices.append(np.column_stack([ring * r, np.full(len(ring), z)]))
             normals.append(np.column_stack([ring * across[0], np.full(len(ring), across[1])]))

@@ -162,6 +162,7 @@ class BulletArm:
             self._end_move(q, cancelled=True)
             return
         self._clock += TIME_STEP
+        assert self._trajectory is not None  # a move has one
         goal, velocity = self._trajectory.at(self._clock)
         if np.abs(goal - q).max() > LAG or (self._descends and self._push() > CONTACT_FORCE):
             z = panda.solve_forward(q)[0][2, 3]
@@ -174,6 +175,7 @@ class BulletArm:
             self._settle(q, goal)
 
     def _settle(self, q: np.ndarray, goal: np.ndarray) -> None:
+        assert self._trajectory is not None and self._move is not None
         self._drive(goal, np.zeros(7))
         off = np.linalg.norm(panda.solve_forward(q)[0][:3, 3] - panda.solve_forward(goal)[0][:3, 3])
         overtime = self._clock - self._trajectory.duration
@@ -191,6 +193,7 @@ class BulletArm:
     ) -> None:
         self._hold(hold)
         motion, self._move, self._trajectory = self._move, None, None
+        assert motion is not None
         motion.end(error, blocked, cancelled)
 
     def _push(self) -> float:
@@ -214,6 +217,7 @@ class BulletArm:
 
     def _end_grip(self, error: str = '', cancelled: bool = False) -> None:
         motion, self._grip = self._grip, None
+        assert motion is not None
         motion.end(error, cancelled=cancelled)
 
     def _begin(self, what: str, trajectory: Trajectory) -> Motion:

@@ -9,7 +9,7 @@ from these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 import re
@@ -217,7 +217,7 @@ def _fill_data(data: Any, slots: dict[str, str]) -> Any:
 
 
 def _read_scenario(data: Mapping, stem: str) -> Scenario:
-    values = {'name': stem}
+    values: dict[str, Any] = {'name': stem}
     for key, value in data.items():
         if key not in READERS:
             raise ScenarioError(f"unknown key '{key}'{name_nearest(str(key), READERS)}")
@@ -263,7 +263,7 @@ def _read_range(value: Any) -> tuple[int, int]:
     return int(value[0]), int(value[1])
 
 
-READERS = {
+READERS: dict[str, Callable[[Any], Any]] = {
     'name': str,
     'description': str,
     'objects': _read_objects,

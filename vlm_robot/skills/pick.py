@@ -10,7 +10,7 @@ from vlm_robot.skills.motions import SkillConfig, take
 
 def pick(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
     """Take ``step.target``; the scene must hold it (``execution.check_step``)."""
-    grasp = plan_grasp(scene.find(step.target), scene)
+    grasp = plan_grasp(scene.get(step.target), scene)
     if not grasp.fits:
         return SkillResult(
             False,

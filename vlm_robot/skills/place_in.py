@@ -10,7 +10,7 @@ from vlm_robot.skills.spots import find_bowl_spot
 
 def place_in(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
     """Lay the held block into ``step.destination``; the scene must hold both (``execution.check_step``)."""
-    plan = find_bowl_spot(scene.find(step.destination), scene)
+    plan = find_bowl_spot(scene.get(step.destination), scene)
     if not plan.fits:
         return SkillResult(
             False,

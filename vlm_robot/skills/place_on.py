@@ -11,7 +11,7 @@ from vlm_robot.vocabulary import BLOCK_SIZE
 
 def place_on(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
     """Set the held block on ``step.destination``; the scene must hold both (``execution.check_step``)."""
-    below = scene.find(step.destination)
+    below = scene.get(step.destination)
     x, y, z = below.p_base
     if not find_bowl_around(below.p_base, scene.objects):
         z = snap_height(z)

@@ -38,8 +38,9 @@ def find_table_spot(place: tuple[float, float], scene: Scene, radius: float) -> 
             release = plan_release((x, y, BLOCK_SIZE / 2), YAWS, scene)
             if best is None or min(release.clearance, ENOUGH) > min(best.clearance, ENOUGH):
                 best = release
-        if best.clearance >= 0.0:
+        if best is not None and best.clearance >= 0.0:
             break
+    assert best is not None  # the first ring has one place
     return best
 
 
@@ -74,13 +75,13 @@ def _bowl_places(
     if not contents:
         turns = np.arange(8) * np.pi / 4
         return [(x + BOWL_OFFSET * np.cos(a), y + BOWL_OFFSET * np.sin(a), (a + np.pi / 2,)) for a in turns]
-    places = []
+    places: list[tuple[float, float, tuple[float, ...]]] = []
     for item in contents:
         off, turn = distance_xy(item.p_base, bowl.p_base), np.arctan2(item.p_base[1] - y, item.p_base[0] - x)
         opposite = SIDE_BY_SIDE - off
         if opposite <= MOST_OFFSET:
             places.append((x - opposite * np.cos(turn), y - opposite * np.sin(turn), (turn + np.pi / 2,)))
-        places.append((*item.p_base[:2], opening_yaws(item.yaw)))
+        places.append((item.p_base[0], item.p_base[1], opening_yaws(item.yaw)))
     return [place for place in places if all(map(_is_level, _supports(place, contents)))] or places
 
 
