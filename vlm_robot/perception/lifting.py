@@ -13,7 +13,7 @@ Sources: RANSAC (Fischler and Bolles 1981); smallest rectangle around points as 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from vlm_robot.datatypes import Detection, LiftedDetection, RgbdImage
 from vlm_robot.errors import ConfigError
-from vlm_robot.geometry import deproject, transform_points, wrap_quarter_turn
+from vlm_robot.geometry import deproject, invert, project, transform_points, wrap_quarter_turn
 from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT
 
 NOUNS = {
@@ -34,6 +34,7 @@ NOUNS = {
     'basin': 'bowl',
 }
 LEVEL = 0.006  # metres, points of one level face differ less
+SAME_PLACE = 0.4  # of an edge: nearer than this two blocks would be one
 RIM_WIDTH = 0.004  # metres, between the inner and the outer edge
 
 
@@ -53,13 +54,9 @@ class LiftingConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if not self.table_z < self.ceiling_z:
-            raise ConfigError(
-                f'lifting.table_z {self.table_z} m must be below lifting.ceiling_z {self.ceiling_z} m'
-            )
+            raise ConfigError(f'lifting.table_z {self.table_z} m must be below lifting.ceiling_z {self.ceiling_z} m')
         if not 0 <= self.nearest < self.farthest:
-            raise ConfigError(
-                f'lifting.nearest {self.nearest} m must be below lifting.farthest {self.farthest} m'
-            )
+            raise ConfigError(f'lifting.nearest {self.nearest} m must be below lifting.farthest {self.farthest} m')
         for name in ('least_points', 'block_size', 'bowl_diameter', 'bowl_height'):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'lifting.{name} is {getattr(self, name)}; allowed: above 0')
@@ -76,14 +73,46 @@ class NotLifted:
 def lift_all(
     detections: Iterable[Detection], image: RgbdImage, config: LiftingConfig | None = None
 ) -> list[LiftedDetection]:
-    """Return the detections that have a place, in their order; the others are left out."""
+    """
+    Return the detections that have a place, in their order; the others are left out.
+
+    Two blocks cannot share a place: of two that were measured on the same top face the one whose box
+    fits worse is the lower one of a stack and is put below the other.
+    """
+    config = config or LiftingConfig()
     outcomes = (lift(detection, image, config) for detection in detections)
-    return [outcome for outcome in outcomes if isinstance(outcome, LiftedDetection)]
+    lifted = [outcome for outcome in outcomes if isinstance(outcome, LiftedDetection)]
+    blocks = [i for i, item in enumerate(lifted) if kind_of(item.detection.label) == 'block']
+    for index, i in enumerate(blocks):
+        for j in blocks[index + 1 :]:
+            if np.linalg.norm(np.subtract(lifted[i].p_base, lifted[j].p_base)) < SAME_PLACE * config.block_size:
+                low = i if _misfit_px(lifted[i], image) > _misfit_px(lifted[j], image) else j
+                lifted[low] = _put_below(lifted[low], config)
+    return lifted
 
 
-def lift(
-    detection: Detection, image: RgbdImage, config: LiftingConfig | None = None
-) -> LiftedDetection | NotLifted:
+def _misfit_px(item: LiftedDetection, image: RgbdImage) -> float:
+    """Return how far the box of the measured cube is from the detected box, summed over four sides."""
+    half = item.size[0] / 2
+    corners = np.stack(np.meshgrid(*[[-half, half]] * 3), -1).reshape(-1, 3)
+    cosine, sine = np.cos(item.yaw), np.sin(item.yaw)
+    corners = corners @ np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]]) + item.p_base
+    pixels = project(image.intrinsics, transform_points(invert(image.T_base_camera), corners))
+    return float(np.abs(np.concatenate([pixels.min(0), pixels.max(0)]) - item.detection.box_xyxy_px).sum())
+
+
+def _put_below(item: LiftedDetection, config: LiftingConfig) -> LiftedDetection:
+    x, y, z = item.p_base
+    return replace(item, p_base=(x, y, max(z - config.block_size, config.block_size / 2)))
+
+
+def kind_of(label: str) -> str:
+    """Return ``block``, ``bowl`` or, for everything else, an empty text."""
+    noun = label.lower().split()[-1] if label.split() else ''
+    return NOUNS.get(noun) or NOUNS.get(noun.removesuffix('s')) or NOUNS.get(noun.removesuffix('es')) or ''
+
+
+def lift(detection: Detection, image: RgbdImage, config: LiftingConfig | None = None) -> LiftedDetection | NotLifted:
     """
     Return where a detection is, in metres in the base frame, or why that cannot be told.
 
@@ -99,21 +128,16 @@ def lift(
         return NotLifted(
             detection, f'{int(is_thing.sum())} depth points above the table, {config.least_points} are needed'
         )
-    noun = detection.label.lower().split()[-1] if detection.label.split() else ''
-    kind = NOUNS.get(noun) or NOUNS.get(noun.removesuffix('s')) or NOUNS.get(noun.removesuffix('es'))
+    kind = kind_of(detection.label)
     measure = {'block': _measure_block, 'bowl': _measure_bowl}.get(kind, _measure_extent)
     measured = measure(grid, is_thing, config)
     if measured is None:
         return NotLifted(detection, f'no {kind} could be fitted to {int(is_thing.sum())} depth points')
     centre, size, yaw = measured
-    return LiftedDetection(
-        detection, tuple(float(v) for v in centre), tuple(float(v) for v in size), yaw, image.camera
-    )
+    return LiftedDetection(detection, tuple(float(v) for v in centre), tuple(float(v) for v in size), yaw, image.camera)
 
 
-def _points_in_box(
-    detection: Detection, image: RgbdImage, config: LiftingConfig
-) -> tuple[np.ndarray, np.ndarray]:
+def _points_in_box(detection: Detection, image: RgbdImage, config: LiftingConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return (h, w, 3) points of the box in base and (h, w) bool, which of them are on the table."""
     height, width = image.depth.shape
     x0, y0, x1, y1 = detection.box_xyxy_px
@@ -141,9 +165,7 @@ def _find_level(z: np.ndarray, weights: np.ndarray) -> float:
 
 def _measure_block(grid: np.ndarray, is_thing: np.ndarray, config: LiftingConfig):
     rows, columns = np.indices(is_thing.shape)
-    off = np.maximum(
-        np.abs((rows + 0.5) / is_thing.shape[0] - 0.5), np.abs((columns + 0.5) / is_thing.shape[1] - 0.5)
-    )
+    off = np.maximum(np.abs((rows + 0.5) / is_thing.shape[0] - 0.5), np.abs((columns + 0.5) / is_thing.shape[1] - 0.5))
     weights = np.where(off < 0.3, 1.0, 0.35)[is_thing]
     level = _find_level(grid[..., 2][is_thing], weights)
     face = _component(is_thing & (np.abs(grid[..., 2] - level) < LEVEL))
