@@ -29,9 +29,7 @@ class Wisher:
 
     def score(self, prompt, continuations):
         self.calls += 1
-        return [
-            ContinuationScore(t, self.wishes.get(t.strip(' .'), -20.0), len(t.split())) for t in continuations
-        ]
+        return [ContinuationScore(t, self.wishes.get(t.strip(' .'), -20.0), len(t.split())) for t in continuations]
 
     def generate(self, prompt, max_new_tokens=64, stop=()):
         return self.words
@@ -99,6 +97,12 @@ def test_words_beyond_the_vocabulary_are_asked_for_and_refused_by_name(scene):
     assert all('turquoise' not in o.text for o in SayCanPlanner(model, silent).decide('x', scene).options)
 
 
+def test_own_words_that_need_another_hand_are_no_option(scene):
+    held = apply(Step('pick', 'red block'), scene)
+    options = SayCanPlanner(Wisher({}, ' pick up the turquoise block')).decide('x', held).options
+    assert all(option.step.skill != 'pick' for option in options)
+
+
 def test_generated_nonsense_is_no_option(scene):
     options = SayCanPlanner(Wisher({}, ' import os; os.remove')).decide('x', scene).options
     assert not any('os' in option.text.split() for option in options)
@@ -124,9 +128,7 @@ def test_done_constant_is_a_dial(scene):
 def test_options_without_fitting_hand_are_a_dial(scene):
     all_options = SayCanConfig(only_fitting_hand=False)
     wishes = {'put it in the green bowl': -0.1}
-    assert not any(
-        o.step.skill == 'place_in' for o in SayCanPlanner(Wisher(wishes)).decide('x', scene).options
-    )
+    assert not any(o.step.skill == 'place_in' for o in SayCanPlanner(Wisher(wishes)).decide('x', scene).options)
     options = SayCanPlanner(Wisher(wishes), all_options).decide('x', scene).options
     assert {o.reason for o in options if o.step.skill == 'place_in'} == {'the hand is empty'}
 
@@ -134,11 +136,7 @@ def test_options_without_fitting_hand_are_a_dial(scene):
 def test_plan_in_circles_ends(scene):
     class Circular(Wisher):
         def score(self, prompt, continuations):
-            wish = (
-                'put it at the right side'
-                if any('put it' in t for t in continuations)
-                else 'pick up the red block'
-            )
+            wish = 'put it at the right side' if any('put it' in t for t in continuations) else 'pick up the red block'
             return [ContinuationScore(t, -0.1 if t.strip(' .') == wish else -20.0, 3) for t in continuations]
 
     plan = SayCanPlanner(Circular({})).plan('x', scene)
@@ -180,10 +178,7 @@ def test_prompt_only_grows(scene):
 
 def test_facts_of_the_scene_stand_in_the_prompt(scene):
     after = apply(Step('place_in', 'red block', 'green bowl'), apply(Step('pick', 'red block'), scene))
-    assert (
-        describe(scene)
-        == 'See: red block, blue block, yellow block, green bowl, red bowl.\nNow: all on the table.'
-    )
+    assert describe(scene) == 'See: red block, blue block, yellow block, green bowl, red bowl.\nNow: all on the table.'
     assert 'Now: red block in green bowl.' in describe(after)
     assert 'holding blue block' in describe(apply(Step('pick', 'blue block'), after))
 

@@ -21,9 +21,7 @@ from vlm_robot.vocabulary import LOCATIONS, shape_of, ZONE_X, ZONE_Y
 class AffordanceConfig:
     """What counts as possible."""
 
-    done: float = (
-        0.5  # 0..1, constant for stopping (SayCan's notebook has 0.2, for a model that stops too early)
-    )
+    done: float = 0.5  # 0..1, constant for stopping (SayCan's notebook has 0.2, for a model that stops too early)
     refuse: float = 0.5  # 0..1, constant for refusing
     sure_score: float = 0.5  # detection score from which presence counts as certain
     zone_margin: float = 0.10  # metres beyond the table zone where things are still handled
@@ -121,9 +119,7 @@ def _judge_reach(item: SceneObject, config: AffordanceConfig) -> Affordance:
     if not inside or not config.reach[0] <= math.hypot(x, y) <= config.reach[1]:
         return Affordance(0.0, f'the {item.name} at ({x:.2f}, {y:.2f}) m is out of reach')
     value = min(1.0, max(0.05, item.score / config.sure_score))
-    return Affordance(
-        value, '' if value > 0.5 else f'the {item.name} is hardly seen (score {item.score:.2f})'
-    )
+    return Affordance(value, '' if value > 0.5 else f'the {item.name} is hardly seen (score {item.score:.2f})')
 
 
 def _judge_location(name: str, scene: Scene) -> Affordance:
@@ -131,13 +127,10 @@ def _judge_location(name: str, scene: Scene) -> Affordance:
         return Affordance(0.0, f'there is no place called {name}')
     others = (item for item in scene.objects if item.name != scene.held)
     near = sorted(
-        (math.dist(item.p_base[:2], LOCATIONS[name]), item.name, shape_of(item.label) == 'bowl')
-        for item in others
+        (math.dist(item.p_base[:2], LOCATIONS[name]), item.name, shape_of(item.label) == 'bowl') for item in others
     )
     for distance, other, is_bowl in near:
-        if (
-            is_bowl and distance < CLEARANCE[True] - 0.05
-        ):  # skills shift a block by up to 5 cm to find a free spot
+        if is_bowl and distance < CLEARANCE[True] - 0.05:  # skills shift a block by up to 5 cm to find a free spot
             return Affordance(0.0, f'the {other} stands at the {name}')
         if distance < CLEARANCE[is_bowl]:
             return Affordance(0.6, f'the {other} is near the {name}')

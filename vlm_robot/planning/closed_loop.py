@@ -34,10 +34,7 @@ class ClosedLoopConfig:
 
     def __post_init__(self):
         """Check ranges."""
-        if (
-            min(self.max_steps, self.max_failures, self.max_repeats, self.max_looks, self.max_sentence_chars)
-            < 1
-        ):
+        if min(self.max_steps, self.max_failures, self.max_repeats, self.max_looks, self.max_sentence_chars) < 1:
             raise ConfigError(f'every limit of the closed loop must be at least 1, got {self}')
 
 
@@ -52,8 +49,7 @@ def check_sentence(sentence: str, max_chars: int = 500) -> str:
         raise SentenceError(f'the sentence is empty; say what shall be done, {EXAMPLE}')
     if len(words) > max_chars:
         raise SentenceError(
-            f'the sentence has {len(words)} characters, at most {max_chars} are read; say it '
-            f'shorter, {EXAMPLE}'
+            f'the sentence has {len(words)} characters, at most {max_chars} are read; say it shorter, {EXAMPLE}'
         )
     if not any(letter.isalpha() for letter in words):
         raise SentenceError(f"the sentence '{words[:40]}' has no words; say what shall be done, {EXAMPLE}")
@@ -142,9 +138,7 @@ class _Task:
             decision = self.planner.decide(self.sentence, scene, history)
         return decision, scene
 
-    def _turn(
-        self, decision: Decision, scene: Scene, history: History
-    ) -> tuple[Scene, History, TaskResult | None]:
+    def _turn(self, decision: Decision, scene: Scene, history: History) -> tuple[Scene, History, TaskResult | None]:
         """Act, look again, remember; return the end of the task if this was one."""
         step = decision.chosen.step
         started = time.perf_counter()
@@ -161,9 +155,7 @@ class _Task:
         if result.success:
             self.successes[step] += 1
             if self.successes[step] > self.config.max_repeats:
-                return self.end(
-                    'failed', f"going in circles: '{words}' was done {self.successes[step]} times"
-                )
+                return self.end('failed', f"going in circles: '{words}' was done {self.successes[step]} times")
             return None
         self.failures[step] += 1
         if self.failures[step] >= self.config.max_failures:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from vlm_robot.datatypes import Scene, Step
 from vlm_robot.errors import PlanError
-from vlm_robot.planning.parsing import format_step, parse_step, WHICH_ONE
+from vlm_robot.planning.parsing import format_step, parse_step, PLACE_SKILLS, WHICH_ONE
 from vlm_robot.vocabulary import list_labels, LOCATIONS, shape_of
 
 
@@ -53,10 +53,11 @@ def say(step: Step, held: str) -> str:
 
 
 def read_proposal(text: str, held: str, known: Iterable[Step]) -> Step | None:
-    """Return the step that freely generated text says; None if it says none, or a known one."""
+    """Return the step that generated text says; None if it says none, a known one, or needs another hand."""
     try:
         step = parse_step(text.split('.', maxsplit=1)[0].split('\n', maxsplit=1)[0], held)
         format_step(step, held)
     except PlanError:
         return None
-    return None if step in tuple(known) else step
+    fits = not held if step.skill == 'pick' else bool(held) == (step.skill in PLACE_SKILLS)
+    return step if fits and step not in tuple(known) else None

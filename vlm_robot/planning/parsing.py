@@ -31,9 +31,7 @@ _ASK = 'ask which one'
 
 def _compile(template: str) -> re.Pattern[str]:
     pattern = template.replace('put {target}', rf'put (?:it|the (?P<target>{_NAME}?))')
-    pattern = pattern.replace('{target}', f'(?P<target>{_NAME})').replace(
-        '{destination}', f'(?P<destination>{_NAME})'
-    )
+    pattern = pattern.replace('{target}', f'(?P<target>{_NAME})').replace('{destination}', f'(?P<destination>{_NAME})')
     return re.compile(pattern)
 
 
@@ -56,9 +54,7 @@ def format_step(step: Step, held: str = '') -> str:
         target = 'it' if step.target == held else f'the {step.target}'
     words = _TEMPLATES[step.skill].format(target=target, destination=step.destination)
     if parse_step(words, held) != step:
-        raise PlanError(
-            f'{step} cannot be said in words: an argument is missing, superfluous or no plain name'
-        )
+        raise PlanError(f'{step} cannot be said in words: an argument is missing, superfluous or no plain name')
     return words
 
 

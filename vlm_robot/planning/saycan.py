@@ -24,9 +24,7 @@ from vlm_robot.planning.parsing import WHICH_ONE
 from vlm_robot.planning.prompt import begin, History, observe, write_prompt
 from vlm_robot.planning.symbolic import apply
 
-MEMORY = (
-    64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
-)
+MEMORY = 64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
 NOT_UNDERSTOOD = 'this is nothing that can be done with the blocks, bowls and places on this table'
 
 
@@ -36,9 +34,7 @@ class SayCanConfig:
 
     normalisation: str = 'sum'  # 'sum' of token log-probabilities, or their 'mean' (favours long options)
     only_fitting_hand: bool = True  # score no pick with a full hand and no place with an empty one
-    impossible_share: float = (
-        0.5  # 0..1, share of language on impossible options from which the planner refuses
-    )
+    impossible_share: float = 0.5  # 0..1, language on impossible options and refusals from which nothing is done
     coverage: float = (
         0.5  # 0..1, if all options together are less likely than this, the model is asked for its own words
     )
@@ -107,9 +103,7 @@ class SayCanPlanner:
             history = history.add(StepRecord(decision, result, observe(scene, after, step, result)))
             if (
                 sum(
-                    old.held == after.held
-                    and old.relations == after.relations
-                    and old.objects == after.objects
+                    old.held == after.held and old.relations == after.relations and old.objects == after.objects
                     for old in seen
                 )
                 > 1
@@ -117,9 +111,7 @@ class SayCanPlanner:
                 return _end([*decisions, _refuse(decision)], 'the plan goes in circles')
             seen.append(after)
             scene = after
-        return _end(
-            [*decisions, _refuse(decision)], f'the plan has no end after {self.config.max_steps} steps'
-        )
+        return _end([*decisions, _refuse(decision)], f'the plan has no end after {self.config.max_steps} steps')
 
     def _score(self, prompt: str, texts: Sequence[str]) -> list[ContinuationScore]:
         key = (prompt, *texts)
@@ -155,19 +147,26 @@ class SayCanPlanner:
 
     def _choose(self, options: Sequence[OptionScore], scene: Scene) -> tuple[OptionScore, str]:
         """Return the chosen option and, where that is a refusal, why."""
-        refusal = max((o for o in options if o.step.skill == 'refuse'), key=lambda o: o.language)
-        impossible = [option for option in options if option.affordance == 0]
-        if sum(option.language for option in impossible) > self.config.impossible_share:
-            return refusal, max(impossible, key=lambda option: option.language).reason
-        best = options[0]
-        if best.step.skill != 'refuse':
-            return best, ''
-        if best.step.target == WHICH_ONE:
-            return (
-                best,
-                f'several things fit; say which one: {", ".join(scene.names) or "nothing is in view"}',
-            )
-        return best, NOT_UNDERSTOOD
+        refusals = [option for option in options if option.step.skill == 'refuse']
+        impossible = [option for option in options if option.affordance == 0 and option.step.skill != 'refuse']
+        against = sum(option.language for option in (*refusals, *impossible))
+        if against <= self.config.impossible_share and options[0].step.skill != 'refuse':
+            return options[0], ''
+        refusal = max(refusals, key=lambda option: option.language)
+        return refusal, _explain(refusal, impossible, options, scene)
+
+
+def _explain(
+    refusal: OptionScore, impossible: Sequence[OptionScore], options: Sequence[OptionScore], scene: Scene
+) -> str:
+    """Return why nothing is done: the impossible thing that the words want, or else what the model says."""
+    wish = max(impossible, key=lambda option: option.language, default=None)
+    rivals = (o.language for o in options if o.affordance > 0 and o.step.target and o.step.skill != 'refuse')
+    if wish and wish.language > max(0.02, 2 * max(rivals, default=0.0)):
+        return wish.reason
+    if refusal.step.target == WHICH_ONE:
+        return f'several things fit; say which one: {", ".join(scene.names) or "nothing is in view"}'
+    return NOT_UNDERSTOOD
 
 
 def _refuse(decision: Decision) -> Decision:

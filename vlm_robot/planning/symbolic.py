@@ -62,9 +62,7 @@ def _find_support(item: SceneObject, scene: Scene) -> tuple[str, str] | None:
         else:
             rise = item.p_base[2] - other.p_base[2]
             fits, relation = distance < ON_RADIUS and ON_HEIGHT[0] < rise < ON_HEIGHT[1], 'on'
-        rank = (
-            distance if relation == 'on' else distance + 1.0
-        )  # a block on a block in a bowl is on the block
+        rank = distance if relation == 'on' else distance + 1.0  # a block on a block in a bowl is on the block
         if fits and (best is None or rank < best[0]):
             best = (rank, (relation, other.name))
     return best[1] if best else None
@@ -105,9 +103,7 @@ def apply(step: Step, scene: Scene) -> Scene:
         raise PlanError(f"skill '{step.skill}' has no symbolic effect")
     goal = scene.find(step.destination)
     if goal is None or goal.name == held:
-        raise PlanError(
-            f"{step.skill}: no '{step.destination}' to place on; the scene holds {sorted(scene.names)}"
-        )
+        raise PlanError(f"{step.skill}: no '{step.destination}' to place on; the scene holds {sorted(scene.names)}")
     relation = Relation(held, step.skill.removeprefix('place_'), goal.name)
     return _move(scene, held, _rest(step.skill, goal, scene), '', relation)
 
@@ -119,10 +115,7 @@ def find_spot(location: str, scene: Scene) -> tuple[float, float]:
     for radius in SPOT_RADII:
         for turn in range(8):
             spot = (x + radius * math.cos(turn * math.pi / 4), y + radius * math.sin(turn * math.pi / 4))
-            if all(
-                math.dist(spot, item.p_base[:2]) > CLEARANCE[shape_of(item.label) == 'bowl']
-                for item in others
-            ):
+            if all(math.dist(spot, item.p_base[:2]) > CLEARANCE[shape_of(item.label) == 'bowl'] for item in others):
                 return spot
     return x, y
 
@@ -148,9 +141,7 @@ def _move(scene: Scene, name: str, p_base: Point, held: str, relation: Relation 
 
 def _write_relations(scene: Scene) -> tuple[Relation, ...]:
     return tuple(
-        Relation(name, relation, what)
-        for name, (relation, what) in relate(scene).items()
-        if relation in ('in', 'on')
+        Relation(name, relation, what) for name, (relation, what) in relate(scene).items() if relation in ('in', 'on')
     )
 
 

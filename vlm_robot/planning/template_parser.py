@@ -14,9 +14,7 @@ from vlm_robot.vocabulary import LOCATIONS, shape_of
 
 _THING = r'[a-z]+ (?:block|bowl)s?'
 _PATTERNS = (
-    re.compile(
-        rf'(?:pick up|take|grab) the (?P<what>{_THING}) and (?:place|put) it (?:on|in) the (?P<where>.+)'
-    ),
+    re.compile(rf'(?:pick up|take|grab) the (?P<what>{_THING}) and (?:place|put) it (?:on|in) the (?P<where>.+)'),
     re.compile(rf'(?:put|place|move) the (?P<what>{_THING}) (?:on|in|into|to|at) (?:the|an?) (?P<where>.+)'),
 )
 _ALL_IN = re.compile(r'put all the blocks in the (?P<where>[a-z]+ bowl)')

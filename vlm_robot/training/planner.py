@@ -67,21 +67,15 @@ class Batch:
 def encode(tokenizer, example: Example) -> tuple[list[int], list[int]]:
     """Return token ids and labels; labels are -100 outside the words of the steps."""
     coded = tokenizer(example.text, return_offsets_mapping=True)
-    inside = [
-        any(start <= a and b <= end for start, end in example.spans) for a, b in coded['offset_mapping']
-    ]
+    inside = [any(start <= a and b <= end for start, end in example.spans) for a, b in coded['offset_mapping']]
     return coded['input_ids'], [token if yes else -100 for token, yes in zip(coded['input_ids'], inside)]
 
 
-def stream_batches(
-    tokenizer, examples: Iterator[Example], batch_tokens: int, longest: int = 320
-) -> Iterator[Batch]:
+def stream_batches(tokenizer, examples: Iterator[Example], batch_tokens: int, longest: int = 320) -> Iterator[Batch]:
     """Yield batches of about ``batch_tokens`` padded tokens, similar lengths together, in mixed order."""
     generator = torch.Generator().manual_seed(0)
     while True:
-        pool = sorted(
-            (encode(tokenizer, e) for e in itertools.islice(examples, 256)), key=lambda pair: len(pair[0])
-        )
+        pool = sorted((encode(tokenizer, e) for e in itertools.islice(examples, 256)), key=lambda pair: len(pair[0]))
         pool = [pair for pair in pool if len(pair[0]) <= longest]
         groups: list[list] = [[]]
         for pair in pool:
@@ -143,9 +137,7 @@ def train(config: PlannerTrainingConfig = PlannerTrainingConfig()) -> Path:
     batches = stream_batches(tokenizer, generate(config.seed + step), config.batch_tokens)
     begun = saved = time.monotonic()
     first, average = step, None
-    with tqdm(
-        total=100, unit='%', desc='train planner', bar_format='{l_bar}{bar}| {elapsed}{postfix}'
-    ) as bar:
+    with tqdm(total=100, unit='%', desc='train planner', bar_format='{l_bar}{bar}| {elapsed}{postfix}') as bar:
         for batch in batches:
             share = (time.monotonic() - begun) / (config.minutes * 60)
             if share >= 1:
@@ -191,9 +183,7 @@ def _save(
     draft = out / 'state.pt.part'
     torch.save({'weights': weights, 'optimizer': optimizer.state_dict(), 'step': step}, draft)
     draft.rename(out / 'state.pt')
-    (out / 'training.json').write_text(
-        json.dumps({**asdict(config), 'step': step, 'loss': loss}, indent=2) + '\n'
-    )
+    (out / 'training.json').write_text(json.dumps({**asdict(config), 'step': step, 'loss': loss}, indent=2) + '\n')
 
 
 def _resume(out: Path, wrapped: dict[str, LoraLinear], optimizer) -> int:

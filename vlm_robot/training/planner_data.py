@@ -73,15 +73,9 @@ def is_possible(step: Step, scene: Scene) -> bool:
     """Say whether the expert could go on after the step; if not, the text ends with its words."""
     if step.skill == 'pick':
         item = scene.find(step.target)
-        return (
-            item is not None
-            and shape_of(item.label) != 'bowl'
-            and step.target not in symbolic.find_covers(scene)
-        )
+        return item is not None and shape_of(item.label) != 'bowl' and step.target not in symbolic.find_covers(scene)
     if step.skill in ('place_in', 'place_on'):
-        return scene.find(step.destination) is not None and step.destination not in symbolic.find_covers(
-            scene
-        )
+        return scene.find(step.destination) is not None and step.destination not in symbolic.find_covers(scene)
     return step.skill in ('place_at', 'go_home')
 
 

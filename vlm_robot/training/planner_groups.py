@@ -72,9 +72,7 @@ def all_in_one(rng: random.Random, palette: Palette) -> TaskSample:
     )
     goals = [('in', block, bowl) for block in order]
     roll = rng.random()
-    repeated = [
-        item.label for item in scene.objects if item.name != item.label and shape_of(item.label) == 'block'
-    ]
+    repeated = [item.label for item in scene.objects if item.name != item.label and shape_of(item.label) == 'block']
     if repeated and roll < 0.7:
         colour = repeated[0].rsplit(' ', 1)[0]
         what = rng.choice(
@@ -89,16 +87,12 @@ def all_in_one(rng: random.Random, palette: Palette) -> TaskSample:
         goals = [goal for goal in goals if goal[1].startswith(repeated[0])]
     elif len(order) > 2 and roll < 0.25:
         spared = rng.choice([block for block in order if block not in find_covers(scene)])
-        but = rng.choice(
-            (' except', ' but', ' except for', ', but not', ' apart from', ' other than', ' without')
-        )
+        but = rng.choice((' except', ' but', ' except for', ', but not', ' apart from', ' other than', ' without'))
         what += f'{but} {speaker.name(spared, one=True)}'
         goals = [goal for goal in goals if goal[1] != spared]
     sample_goal: Goal = ('in', '', bowl)
     if len(list_of(scene, 'bowl')) == 1 and rng.random() < 0.3:
-        text = (
-            f'{verb} {what} {rng.choice(("in the bowl", "into the bowl", "inside the bowl", "in the dish"))}'
-        )
+        text = f'{verb} {what} {rng.choice(("in the bowl", "into the bowl", "inside the bowl", "in the dish"))}'
     else:
         text = f'{verb} {what} {speaker.target(sample_goal)}'
         if rng.random() < 0.15:
@@ -115,10 +109,12 @@ def _unstack_order(scene: Scene) -> list[str]:
 
 def matching(rng: random.Random, palette: Palette) -> TaskSample:
     """Write that each block goes into the bowl of its own colour; blocks without such a bowl stay."""
-    count = rng.randint(1, 4)
-    colours = choose_colours(rng, palette, count + 1)
-    bowls = colours[:count] if rng.random() < 0.7 else colours[1:]
-    blocks = colours[:count]
+    colours = choose_colours(rng, palette, rng.randint(2, 5))
+    blocks = rng.sample(colours, rng.randint(1, min(4, len(colours))))
+    others = [colour for colour in colours if colour not in blocks]
+    bowls = rng.sample(blocks, max(1, len(blocks) - (rng.random() < 0.3)))
+    bowls += rng.sample(others, rng.randint(0, min(2, len(others))))  # bowls that no block belongs to
+    rng.shuffle(bowls)
     scene = build_scene(
         rng,
         palette,

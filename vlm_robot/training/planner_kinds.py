@@ -41,10 +41,7 @@ def single(rng: random.Random, palette: Palette) -> TaskSample:
 
 def _say_by_place(rng: random.Random, scene: Scene, block: str) -> str:
     relation, what = relate(scene)[block]
-    if (
-        relation not in ('in', 'on', 'at')
-        or sum(place == (relation, what) for place in relate(scene).values()) > 1
-    ):
+    if relation not in ('in', 'on', 'at') or sum(place == (relation, what) for place in relate(scene).values()) > 1:
         return ''
     link = {'in': ('in', 'inside'), 'on': ('on', 'on top of'), 'at': ('in', 'at')}[relation]
     return f'the block {rng.choice(("", "that is ", "which is "))}{rng.choice(link)} the {what}'
@@ -120,9 +117,7 @@ def pick_only(rng: random.Random, palette: Palette) -> TaskSample:
         block = rng.choice(bowls)  # the plan names the bowl; the affordance says that it is too wide
         if rng.random() < 0.6:
             goal: Goal = ('at', block, rng.choice(list(LOCATIONS)))
-            return TaskSample(
-                'bowl', speaker.frame(speaker.clause(goal, speaker.name(block))), scene, (goal,)
-            )
+            return TaskSample('bowl', speaker.frame(speaker.clause(goal, speaker.name(block))), scene, (goal,))
     what = speaker.name(block, one=True)
     text = rng.choice(
         (
@@ -203,9 +198,7 @@ def absent(rng: random.Random, palette: Palette) -> TaskSample:
     while True:
         (colour,) = choose_colours(rng, palette, 1)
         name = f'{colour} {rng.choice(("block", "bowl"))}'
-        if (name not in labels and f'{colour} bowl' != name) or (
-            name.endswith('bowl') and name not in labels
-        ):
+        if (name not in labels and f'{colour} bowl' != name) or (name.endswith('bowl') and name not in labels):
             break
     if palette.things and rng.random() < 0.25:
         name = rng.choice([thing for thing in palette.things if thing not in labels])
@@ -218,7 +211,7 @@ def absent(rng: random.Random, palette: Palette) -> TaskSample:
     else:
         goal = choose_goal(rng, scene, name)
     parts, goals = [speaker.clause(goal, speaker.name(goal[1]))], [goal]
-    if goal[0] == 'in' and name == goal[1] and rng.random() < 0.35:
+    if goal[0] == 'in' and name == goal[1] and rng.random() < 0.6:
         where = f'{rng.choice(("the", "the", "a"))} {speaker.bowl}'
         parts = [f'{speaker.begin()} {speaker.name(name)} {speaker.inside()} {where}']
     others = [block for block in free_blocks(scene) if block not in goal]
@@ -268,19 +261,19 @@ def refused(rng: random.Random, palette: Palette) -> TaskSample:
 
 
 KINDS = (
-    (single, 28),
+    (single, 20),
     (clauses, 28),
     (several, 6),
-    (all_in_one, 8),
-    (matching, 6),
+    (all_in_one, 14),
+    (matching, 10),
     (tower, 4),
     (any_block, 3),
     (pick_only, 3),
     (in_hand, 3),
     (satisfied, 5),
-    (absent, 10),
-    (ambiguous, 3),
-    (refused, 10),
+    (absent, 14),
+    (ambiguous, 6),
+    (refused, 11),
 )
 
 

@@ -8,6 +8,7 @@ Scenes are drawn here; sentences are the evaluation suite's family A, validation
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import math
@@ -22,6 +23,7 @@ from vlm_robot.planning.parsing import format_plan
 from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
 from vlm_robot.planning.symbolic import apply
 from vlm_robot.training.planner_data import is_true
+from vlm_robot.training.planner_people import PEOPLE, SCENE
 from vlm_robot.training.planner_scenes import choose_goal, draw_scene, list_of
 from vlm_robot.training.planner_tasks import Goal, Palette, Speaker, TaskSample
 from vlm_robot.vocabulary import COLOURS, SEEN_COLOURS, UNSEEN_COLOURS
@@ -102,7 +104,7 @@ def grade(planner: SayCanPlanner, sample: TaskSample) -> tuple[bool, str]:
     told = f'{sample.sentence} | {", ".join(sample.scene.names)} | {format_plan(plan)}'.replace('\n', ' ')
     ended = plan.steps[-1].skill
     if any(goal[0] == 'refuse' for goal in sample.goals):
-        return ended == 'refuse' and len(plan.steps) <= 2 * len(sample.goals), told
+        return ended == 'refuse', told
     return ended == 'done' and all(is_true(goal, scene) for goal in sample.goals), told
 
 
@@ -190,9 +192,7 @@ def satisfied(rng: random.Random) -> TaskSample:
 def absent(rng: random.Random) -> TaskSample:
     """Draw a sentence about a block or bowl that is not in view, among them unseen and unknown colours."""
     scene = draw_scene(rng, SEEN, blocks=(1, 4), bowls=(1, 3), busy=0.0, duplicates=0.0)
-    missing = [
-        c for c in (*COLOURS, 'turquoise', 'golden', 'zebra') if not any(c in name for name in scene.names)
-    ]
+    missing = [c for c in (*COLOURS, 'turquoise', 'golden', 'zebra') if not any(c in name for name in scene.names)]
     colour = rng.choice(missing)
     bowl = rng.choice((*list_of(scene, 'bowl'), 'bowl', 'bowl'))
     text = rng.choice(
@@ -214,6 +214,12 @@ def nonsense(rng: random.Random) -> TaskSample:
     return TaskSample('nonsense', text, scene, (('refuse', '', ''),))
 
 
+def people(rng: random.Random) -> TaskSample:
+    """Draw a sentence written by hand (planner_people.py)."""
+    sentence, goals = rng.choice(PEOPLE)
+    return TaskSample('people', sentence, SCENE, goals)
+
+
 FAMILIES: dict[str, Callable[[random.Random], TaskSample]] = {
     'A': family_a,
     'A unseen colours': family_a_unseen,
@@ -223,6 +229,7 @@ FAMILIES: dict[str, Callable[[random.Random], TaskSample]] = {
     'true already': satisfied,
     'absent': absent,
     'nonsense': nonsense,
+    'people': people,
 }
 
 
@@ -239,9 +246,7 @@ def measure(
 
     :param adapter: a shipped checkpoint, a folder, or empty for the untuned model.
     """
-    planner = SayCanPlanner(
-        TransformersLanguageModel(TransformersConfig(model=model, adapter=adapter)), saycan
-    )
+    planner = SayCanPlanner(TransformersLanguageModel(TransformersConfig(model=model, adapter=adapter)), saycan)
     return [measure_family(planner, family, episodes, seed) for family in families]
 
 
@@ -254,3 +259,24 @@ def measure_family(planner: SayCanPlanner, family: str, episodes: int, seed: int
         if not success:
             failures.append(told)
     return Score(family, right, episodes, tuple(failures))
+
+
+def main() -> None:
+    """Print the table of the model card."""
+    parser = argparse.ArgumentParser(description='plan success per family of wordings, tier T0')
+    parser.add_argument(
+        '--adapter', default='planner', help="a shipped checkpoint, a folder, or '' for the untuned model"
+    )
+    parser.add_argument('--episodes', type=int, default=50)
+    parser.add_argument('--seed', type=int, default=10_001)
+    parser.add_argument('--families', nargs='+', default=list(FAMILIES), choices=list(FAMILIES))
+    options = parser.parse_args()
+    planner = SayCanPlanner(TransformersLanguageModel(TransformersConfig(adapter=options.adapter)))
+    for family in options.families:
+        score = measure_family(planner, family, options.episodes, options.seed)
+        low, high = (round(100 * share) for share in score.interval)
+        print(f'{family:20} {score.right} of {score.n} ({low}-{high} %)', *score.failures, sep='\n    ', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -19,11 +19,7 @@ def choose_colours(rng: random.Random, palette: Palette, count: int) -> list[str
     """Return ``count`` different colours."""
     chosen: list[str] = []
     while len(chosen) < count:
-        pool = (
-            palette.invented
-            if palette.invented and rng.random() < palette.invented_share
-            else palette.colours
-        )
+        pool = palette.invented if palette.invented and rng.random() < palette.invented_share else palette.colours
         colour = rng.choice(pool)
         if colour not in chosen or len(chosen) >= len(palette.colours):
             chosen.append(colour)
@@ -90,9 +86,7 @@ def _rest_somewhere(rng: random.Random, item: SceneObject, items: list[SceneObje
     return item
 
 
-def draw_scene(
-    rng: random.Random, palette: Palette, blocks=(1, 5), bowls=(0, 4), busy=0.12, duplicates=0.03
-) -> Scene:
+def draw_scene(rng: random.Random, palette: Palette, blocks=(1, 5), bowls=(0, 4), busy=0.12, duplicates=0.03) -> Scene:
     """Return a random scene; half of the time bowls repeat the colours of blocks."""
     n, m = rng.randint(*blocks), rng.randint(*bowls)
     block_colours = choose_colours(rng, palette, n)
@@ -115,9 +109,7 @@ def choose_goal(rng: random.Random, scene: Scene, block: str, used: tuple[str, .
     taken = set(find_covers(scene)) | set(used)
     places = relate(scene)
     at = {
-        spot
-        for spot, xy in LOCATIONS.items()
-        if any(math.dist(xy, item.p_base[:2]) < 0.09 for item in scene.objects)
+        spot for spot, xy in LOCATIONS.items() if any(math.dist(xy, item.p_base[:2]) < 0.09 for item in scene.objects)
     }
     bowls = [('in', block, name) for name in list_of(scene, 'bowl')]
     blocks = [

@@ -67,7 +67,5 @@ def names_unseen_colour(text: str) -> bool:
 def is_trainable(sentence: str, scene_text: str = '') -> bool:
     """Say whether training may see the sentence and scene text."""
     return not (
-        is_suite_wording(sentence)
-        or is_validation_wording(sentence)
-        or names_unseen_colour(f'{sentence} {scene_text}')
+        is_suite_wording(sentence) or is_validation_wording(sentence) or names_unseen_colour(f'{sentence} {scene_text}')
     )

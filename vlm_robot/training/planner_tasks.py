@@ -165,9 +165,7 @@ class Speaker:
     def frame(self, text: str) -> str:
         """Return the sentence with polite words before or after it, or none."""
         rng = self.rng
-        if rng.random() < 0.4 and not text.startswith(
-            ('would', 'do you', 'how', 'what', 'can ', 'i ', "i'd")
-        ):
+        if rng.random() < 0.4 and not text.startswith(('would', 'do you', 'how', 'what', 'can ', 'i ', "i'd")):
             text = f'{rng.choice(words.PREFIXES)} {text}'
         if rng.random() < 0.12:
             text = f'{text}{rng.choice((" ", ", "))}{rng.choice(words.SUFFIXES)}'

@@ -149,6 +149,10 @@ JOINS = (
 )  # fmt: skip
 
 CHATTER = (
+    'open your hand', 'close your fingers', 'open and close the hand', 'sleep', 'relax',
+    'calibrate the camera', 'wave at me',
+    'be quiet', 'look around', 'wait a minute', 'come here', 'turn yourself off', 'make the bed',
+    'cut some bread', 'sit down',
     'hello', 'hi there', 'how are you', 'how are you today', 'what is your name', 'who are you',
     'tell me a joke', 'what time is it',
     'what is the weather like', 'thank you', 'good morning', 'good night', 'i am hungry', 'i love you',
@@ -235,9 +239,7 @@ def write_gibberish(rng: random.Random) -> str:
         if rng.random() < 0.5:
             return ''.join(rng.choice('abcdefghijklmnopqrstuvwxyzäöüß') for _ in range(rng.randint(2, 9)))
         return ''.join(
-            rng.choice(
-                ('ba', 'lo', 'ki', 'zu', 'ra', 'mo', 'ne', 'ti', 'fa', 'gru', 'spl', 'sch', 'wib', 'xo')
-            )
+            rng.choice(('ba', 'lo', 'ki', 'zu', 'ra', 'mo', 'ne', 'ti', 'fa', 'gru', 'spl', 'sch', 'wib', 'xo'))
             for _ in range(rng.randint(1, 4))
         )
 
