@@ -15,6 +15,7 @@ from vlm_robot.errors import ConfigError, ScenarioError
 from vlm_robot.goals import parse_goal
 from vlm_robot.nodes.graph import Graph, GraphConfig
 from vlm_robot.nodes.task_client import TaskClient
+from vlm_robot.vocabulary import list_labels
 
 # lark, which rclpy's type descriptions use, imports modules that Python 3.11 calls deprecated
 pytestmark = [
@@ -39,9 +40,7 @@ def wait_until(is_true, timeout=60.0):
 @pytest.fixture(scope='module')
 def running(tmp_path_factory):
     """Start the graph once for all tests; yield it with a client."""
-    config = GraphConfig(
-        tmp_path_factory.mktemp('graph'), parameters={'sim': {'scenario': SCENARIO, 'seed': SEED}}
-    )
+    config = GraphConfig(tmp_path_factory.mktemp('graph'), parameters={'sim': {'scenario': SCENARIO, 'seed': SEED}})
     graph = Graph(config)
     with graph, TaskClient(graph.domain) as client:
         graph.wait_until_ready(client, 600.0)
@@ -135,7 +134,7 @@ def test_cancelling_a_task_stops_the_arm_and_a_second_task_is_turned_away(client
     thread.join(60.0)
     assert results[0].status == 'cancelled'
     assert not is_arm_moving(client)
-    assert wait_until(lambda: not is_arm_moving(client), 5.0)
+    assert client.send(SENTENCE).status == 'done'  # the arm goes home first, then all is as ever
 
 
 def test_killing_the_detector_ends_the_task_with_a_reason(running, client):
@@ -149,6 +148,33 @@ def test_killing_the_detector_ends_the_task_with_a_reason(running, client):
     assert 'the detector stopped' in results[0].reason
     assert time.monotonic() - killed < WITHIN_SECONDS
     assert not is_arm_moving(client)
+
+
+def test_the_detector_looks_for_what_it_is_told(client):
+    assert 'different' in client.set_queries(['red block', 'red block'])
+    assert client.set_queries(['green bowl']) == ''
+    try:
+        assert wait_until(lambda: {d.label for _, found in client.detections.values() for d in found} == {'green bowl'})
+    finally:
+        assert client.set_queries(list_labels()) == ''
+
+
+@pytest.mark.parametrize(
+    ('name', 'values', 'words'),
+    [
+        ('sim', {'scenario': 'nowhere'}, 'no scenario'),
+        ('sim', {'real_time_facto': 1.0}, "did you mean 'real_time_factor'"),
+        ('scene', {'tracker.gate': -1.0}, 'above 0'),
+        ('detector', {'model.model': '/nowhere'}, 'could not configure'),
+    ],
+)
+def test_a_node_that_cannot_start_says_why_in_one_line(tmp_path, name, values, words):
+    graph = Graph(GraphConfig(tmp_path, nodes=(name,), parameters={name: values}))
+    with graph:
+        assert graph.processes[name].wait(300) == 1
+    log = graph.log_of(name).read_text()
+    assert words in log
+    assert 'Traceback' not in log
 
 
 def test_a_scenario_that_does_not_exist_is_refused(client):

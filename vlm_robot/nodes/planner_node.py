@@ -37,9 +37,7 @@ NOT_ACTIVE = 'the planner node is not active; activate it (ros2 lifecycle set /p
 class PlannerNodeConfig:
     """Which language model plans, and how."""
 
-    autostart: bool = (
-        True  # configure and activate without being told; false where a lifecycle manager does it
-    )
+    autostart: bool = True  # configure and activate without being told; false where a lifecycle manager does it
     language: TransformersConfig = field(default_factory=TransformersConfig)
     planner: SayCanConfig = field(default_factory=SayCanConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
@@ -59,9 +57,7 @@ class PlannerNode(LifecycleNode):
         group = ReentrantCallbackGroup()
         self.link = RobotLink(self, group, self.config.link)
         self._plan = self.create_publisher(PlanMessage, 'plan', reliable_qos(1, latched=True))
-        self._records = self.create_publisher(
-            StepRecordMessage, 'step_records', reliable_qos(50, latched=True)
-        )
+        self._records = self.create_publisher(StepRecordMessage, 'step_records', reliable_qos(50, latched=True))
         self._server = ActionServer(
             self,
             ExecuteTask,
@@ -136,6 +132,9 @@ class Task:
         node = self._node
 
         def loop() -> TaskResult:
+            node.link.forget()
+            if node.link.is_astray:
+                self._act(Step('go_home'))
             return run_task(
                 self.sentence,
                 node.planner,
@@ -146,7 +145,6 @@ class Task:
                 config=node.config.loop,
             )
 
-        node.link.forget()
         return self._guard(loop)
 
     def plan(self) -> TaskResult:

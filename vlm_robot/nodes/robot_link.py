@@ -53,13 +53,12 @@ class RobotLink:
         self._news = threading.Condition()
         self._scenes: list[tuple[float, Scene]] = []  # stamp and scene of the updates since the last motion
         self._fresh_from = 0.0
+        self.is_astray = False  # the last skill was cut off, and the arm may stand before the cameras
         self._skills = ActionClient(node, ExecuteSkill, 'execute_skill', callback_group=group)
         self._signs = {
             'detector': LifeSign(node, DetectionArray, 'detections', lambda message: None, group=group),
             'scene node': LifeSign(node, SceneMessage, 'scene', self._on_scene, latched=True, group=group),
-            'skill node': LifeSign(
-                node, HandState, 'hand_state', lambda message: None, latched=True, group=group
-            ),
+            'skill node': LifeSign(node, HandState, 'hand_state', lambda message: None, latched=True, group=group),
         }
 
     def forget(self) -> None:
@@ -99,9 +98,12 @@ class RobotLink:
             check()
             self.check_alive()
 
+        self.is_astray = True
         try:
             goal = ExecuteSkill.Goal(step=conversions.to_step(step))
-            return conversions.from_skill_result(call_action(self._skills, goal, check_all))
+            result = conversions.from_skill_result(call_action(self._skills, goal, check_all))
+            self.is_astray = result.cancelled
+            return result
         except MotionCancelled as error:
             return SkillResult(False, str(error), cancelled=True)
         except MotionError as error:
@@ -113,30 +115,22 @@ class RobotLink:
         """Raise PerceptionError when a node that was there has stopped, or the detector fell silent."""
         for name, sign in self._signs.items():
             if sign.was_alive and not sign.is_alive:
-                raise PerceptionError(
-                    f"the {name} stopped: nobody publishes '{sign.topic}' any more; start it again"
-                )
+                raise PerceptionError(f"the {name} stopped: nobody publishes '{sign.topic}' any more; start it again")
         silence = self._signs['detector'].silence
         if self.config.detector_silence < silence < float('inf'):
-            raise PerceptionError(
-                f'the detector stopped: no detections for {silence:.0f} s; see its diagnostics'
-            )
+            raise PerceptionError(f'the detector stopped: no detections for {silence:.0f} s; see its diagnostics')
 
     def _await_signs(self, check: Callable[[], None]) -> None:
         deadline = time.monotonic() + self.config.start_timeout
         while missing := [name for name, sign in self._signs.items() if not sign.was_alive]:
             check()
             if time.monotonic() > deadline:
-                raise PerceptionError(
-                    f'no sign of life of {missing} for {self.config.start_timeout:g} s; start them'
-                )
+                raise PerceptionError(f'no sign of life of {missing} for {self.config.start_timeout:g} s; start them')
             time.sleep(PERIOD)
 
     def _complain(self) -> str:
         count, timeout = len(self._scenes), self.config.fresh_timeout
-        return (
-            f'{count} of {self.config.looks} fresh looks came within {timeout:g} s; do all cameras publish?'
-        )
+        return f'{count} of {self.config.looks} fresh looks came within {timeout:g} s; do all cameras publish?'
 
     def _on_scene(self, message: SceneMessage) -> None:
         scene = conversions.from_scene(message)

@@ -45,12 +45,8 @@ class TaskClient:
         os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(find('config/fastdds_large_images.xml')))
         os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         self.context = rclpy.Context()
-        rclpy.init(
-            context=self.context, domain_id=domain, signal_handler_options=rclpy.SignalHandlerOptions.NO
-        )
-        self.node = rclpy.create_node(
-            f'task_client_{uuid.uuid4().hex[:8]}', context=self.context, namespace=namespace
-        )
+        rclpy.init(context=self.context, domain_id=domain, signal_handler_options=rclpy.SignalHandlerOptions.NO)
+        self.node = rclpy.create_node(f'task_client_{uuid.uuid4().hex[:8]}', context=self.context, namespace=namespace)
         self.scene = Scene()
         self.images: dict[str, np.ndarray] = {}  # camera -> newest (H, W, 3) uint8
         self.detections: dict[str, tuple[float, list[Detection]]] = {}  # camera -> stamp, newest detections
@@ -104,11 +100,10 @@ class TaskClient:
         """
         self._cancel.clear()
         self._passed, self._on_record = 0, on_record
+        self._has_planner = self._task.wait_for_server(10.0)
         goal, results = ExecuteTask.Goal(sentence=sentence, plan_only=plan_only), []
         try:
-            result = call_action(
-                self._task, goal, self._check, server_timeout=10.0, on_cancelled=results.append
-            )
+            result = call_action(self._task, goal, self._check, on_cancelled=results.append)
         except MotionCancelled:
             if not results:
                 raise
@@ -151,12 +146,12 @@ class TaskClient:
     def _check(self) -> None:
         if self._cancel.is_set():
             raise MotionCancelled('the task was cancelled')
+        if self._has_planner and not self._task.server_is_ready():
+            raise PerceptionError('the planner node stopped: the action execute_task is gone; start it again')
 
     def _call(self, client, request):
         if not client.wait_for_service(SERVICE_TIMEOUT):
-            raise PerceptionError(
-                f"no service '{client.srv_name}' within {SERVICE_TIMEOUT:g} s; is its node running?"
-            )
+            raise PerceptionError(f"no service '{client.srv_name}' within {SERVICE_TIMEOUT:g} s; is its node running?")
         future, done = client.call_async(request), threading.Event()
         future.add_done_callback(lambda _: done.set())
         if not done.wait(SERVICE_TIMEOUT):
