@@ -61,9 +61,7 @@ def wrap_linears(model: nn.Module, names: tuple[str, ...], rank: int, alpha: flo
     return wrapped
 
 
-def save_adapter(
-    folder: Path, wrapped: dict[str, LoraLinear], names: tuple[str, ...], base_name: str
-) -> None:
+def save_adapter(folder: Path, wrapped: dict[str, LoraLinear], names: tuple[str, ...], base_name: str) -> None:
     """Write the adapter in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     layer = next(iter(wrapped.values()))
@@ -71,9 +69,7 @@ def save_adapter(
     tensors = {}
     for name, lora in wrapped.items():
         for part in ('lora_A', 'lora_B'):
-            tensors[f'{_PREFIX}{name}.{part}.weight'] = (
-                getattr(lora, part).detach().to(torch.float16).contiguous()
-            )
+            tensors[f'{_PREFIX}{name}.{part}.weight'] = getattr(lora, part).detach().to(torch.float16).contiguous()
     save_file(tensors, folder / WEIGHTS_NAME, metadata={'format': 'pt'})
     config = {
         'peft_type': 'LORA',
@@ -109,9 +105,7 @@ def merge_adapter(model: nn.Module, folder: Path) -> None:
             'as `vlm-robot train planner` or PEFT writes them'
         ) from error
     if config.get('use_dora') or config.get('rank_pattern') or config.get('use_rslora'):
-        raise ModelError(
-            f'adapter {folder} uses DoRA, rsLoRA or rank patterns; only plain LoRA can be merged'
-        )
+        raise ModelError(f'adapter {folder} uses DoRA, rsLoRA or rank patterns; only plain LoRA can be merged')
     scale = config['lora_alpha'] / config['r']
     for key in sorted(key for key in tensors if key.endswith('lora_A.weight')):
         name = key.removeprefix(_PREFIX).removesuffix('.lora_A.weight')
@@ -123,5 +117,5 @@ def merge_adapter(model: nn.Module, folder: Path) -> None:
         except (AttributeError, KeyError, RuntimeError) as error:
             base = config.get('base_model_name_or_path', 'unknown')
             raise ModelError(
-                f"adapter {folder} does not fit the model at '{name}' ({error}); it was made for: {base}"
+                f"adapter {folder} does not fit the model at '{name}' ({error}); it was made for: {base}; set adapter to '' for none"
             ) from error

@@ -9,8 +9,9 @@ on answers in microseconds. The cache is ``$VLM_ROBOT_CACHE``, else ``$XDG_CACHE
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+import contextlib
 import importlib.util
-import logging
 import os
 from pathlib import Path
 import shutil
@@ -77,8 +78,7 @@ def ensure_smollm2() -> Path:
         draft = Path(tempfile.mkdtemp(prefix=f'.{FOLDER}-', dir=target.parent))
     except OSError as error:
         raise ModelError(
-            f'the model cache {target.parent} cannot be written ({error}); set VLM_ROBOT_CACHE to '
-            'a writable folder'
+            f'the model cache {target.parent} cannot be written ({error}); set VLM_ROBOT_CACHE to a writable folder'
         ) from error
     try:
         _convert(source, draft)
@@ -92,24 +92,41 @@ def ensure_smollm2() -> Path:
     return target
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and advice off the terminal; errors are raised all the same."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def _convert(source: Path, draft: Path) -> None:
     """Write bfloat16 safetensors, config and tokenizer of the GGUF file into ``draft``."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    noisy = logging.getLogger('transformers.modeling_gguf_pytorch_utils')
-    level = noisy.level
-    noisy.setLevel(logging.ERROR)
-    try:
-        folder, name = str(source.parent), source.name
+    folder, name = str(source.parent), source.name
+    with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
         loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.bfloat16)
-    finally:
-        noisy.setLevel(level)
+        _save(loaded, tokenizer, draft)
+
+
+def _save(loaded, tokenizer, draft: Path) -> None:
+    import torch
+
     config = loaded.config
     if hasattr(config, 'quantization_config'):
         del config.quantization_config  # save_pretrained refuses a model that says it is quantised
-    plain = type(loaded)(config).to(torch.bfloat16)  # type: ignore[arg-type]
+    plain = type(loaded)(config).to(torch.bfloat16)
     plain.load_state_dict(loaded.state_dict())
     plain.save_pretrained(draft)
     tokenizer.save_pretrained(draft)

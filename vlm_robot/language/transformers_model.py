@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from vlm_robot.errors import ConfigError, ModelError
 from vlm_robot.language.adapter import merge_adapter
 from vlm_robot.language.language_model import ContinuationScore
-from vlm_robot.language.smollm import ensure_smollm2, SMOLLM2
+from vlm_robot.language.smollm import ensure_smollm2, quiet, SMOLLM2
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -45,9 +45,7 @@ class TransformersConfig:
         if self.dtype not in ('auto', *DTYPES):
             raise ConfigError(f"dtype '{self.dtype}' is not known; allowed: {['auto', *DTYPES]}")
         if self.threads < 0 or not self.model:
-            raise ConfigError(
-                f'model must be named (got {self.model!r}) and threads be 0 or more (got {self.threads})'
-            )
+            raise ConfigError(f'model must be named (got {self.model!r}) and threads be 0 or more (got {self.threads})')
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,7 @@ def build_trie(continuations: Sequence[Sequence[int]]) -> TokenTrie:
                 tokens.append(ids[length - 1])
                 parents.append(known[head[:-1]] if length > 1 else -1)
     paths = tuple(
-        tuple((known[tuple(ids[:i])] + 1 if i else 0, token) for i, token in enumerate(ids))
-        for ids in continuations
+        tuple((known[tuple(ids[:i])] + 1 if i else 0, token) for i, token in enumerate(ids)) for ids in continuations
     )
     return TokenTrie(tuple(tokens), tuple(parents), paths)
 
@@ -154,9 +151,7 @@ class TransformersLanguageModel:
         """Return the tokens of the continuations, after a check that the border to the prompt is stable."""
         tail = prompt.rsplit('\n', 1)[-1][-40:]
         head, *coded = self.tokenizer([tail, *continuations], add_special_tokens=False)['input_ids']
-        joined = self.tokenizer([tail + text for text in continuations], add_special_tokens=False)[
-            'input_ids'
-        ]
+        joined = self.tokenizer([tail + text for text in continuations], add_special_tokens=False)['input_ids']
         for text, ids, both in zip(continuations, coded, joined):
             if not ids or head + ids != both:
                 raise ModelError(
@@ -212,9 +207,7 @@ def _count_common(a: list[int], b: list[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
 
 
-def _build_mask(
-    keep: int, fresh: int, parents: Sequence[int], dtype: torch.dtype
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _build_mask(keep: int, fresh: int, parents: Sequence[int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Return the additive mask (1, 1, N, keep + N) and positions (1, N) of fresh prompt tokens, then trie nodes.
 
@@ -245,8 +238,7 @@ def find_adapter(name: str) -> Path:
             return folder
     shipped = sorted(path.parent.name for path in CHECKPOINTS.glob('*/adapter_config.json'))
     raise ModelError(
-        f"adapter '{name}' is neither a folder with adapter_config.json nor shipped; shipped: {shipped}; "
-        "'' for none"
+        f"adapter '{name}' is neither a folder with adapter_config.json nor shipped; shipped: {shipped}; '' for none"
     )
 
 
@@ -255,8 +247,9 @@ def _load(config: TransformersConfig, device: str, dtype: torch.dtype):
     adapter = find_adapter(config.adapter) if config.adapter else None
     source = ensure_smollm2() if config.model == SMOLLM2 else config.model
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32 if adapter else dtype)
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source)
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32 if adapter else dtype)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
@@ -270,6 +263,4 @@ def _load(config: TransformersConfig, device: str, dtype: torch.dtype):
     try:
         return tokenizer, model.to(device=device, dtype=dtype).eval()  # type: ignore[call-arg]
     except RuntimeError as error:
-        raise ModelError(
-            f"device '{device}' cannot be used ({error}); set device to 'cpu' or 'auto'"
-        ) from error
+        raise ModelError(f"device '{device}' cannot be used ({error}); set device to 'cpu' or 'auto'") from error
