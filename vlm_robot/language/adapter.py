@@ -117,5 +117,6 @@ def merge_adapter(model: nn.Module, folder: Path) -> None:
         except (AttributeError, KeyError, RuntimeError) as error:
             base = config.get('base_model_name_or_path', 'unknown')
             raise ModelError(
-                f"adapter {folder} does not fit the model at '{name}' ({error}); it was made for: {base}; set adapter to '' for none"
+                f"adapter {folder} does not fit the model at '{name}' ({error}); it was made for: {base}; "
+                "set adapter to '' for none"
             ) from error
