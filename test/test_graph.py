@@ -93,6 +93,7 @@ def test_a_sentence_moves_a_block_and_everything_is_told(client):
     result = client.send(SENTENCE, heard.append)
     assert result.status == 'done', result.reason
     assert parse_goal(GOAL).holds(client.world_state())
+    assert set(client.scene.names) == set(client.world_state().positions)  # no ghosts of the moving block
     assert [step.skill for step in result.steps] == ['pick', 'place_in', 'done']
     assert all(record.decision.options for record in result.records)
     assert wait_until(lambda: len(heard) == len(result.records), 10.0)

@@ -75,9 +75,7 @@ def from_camera_info(message: CameraInfo) -> Intrinsics:
     """Return the pinhole; raise ImageError when the camera is uncalibrated or the lens bends."""
     k = [float(value) for value in message.k]
     if k[0] <= 0 or k[4] <= 0:
-        raise ImageError(
-            f'camera_info has focal lengths {k[0]}, {k[4]}; calibrate the camera (both must be above 0)'
-        )
+        raise ImageError(f'camera_info has focal lengths {k[0]}, {k[4]}; calibrate the camera (both must be above 0)')
     if any(abs(value) > 1e-6 for value in message.d):
         raise ImageError(f'camera_info has lens distortion {list(message.d)}; use the rectified image topics')
     return Intrinsics(message.width, message.height, k[0], k[4], k[2], k[5])
@@ -95,9 +93,7 @@ def from_pose(pose: Pose) -> np.ndarray:
     q = np.array([pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w])
     position = from_point(pose.position)
     if not np.isfinite([*q, *position]).all() or abs(np.linalg.norm(q) - 1) > 1e-3:
-        raise MotionError(
-            f'a pose has position {position} and quaternion {q.tolist()}; it needs length 1, xyzw'
-        )
+        raise MotionError(f'a pose has position {position} and quaternion {q.tolist()}; it needs length 1, xyzw')
     return build_transform(position, q)
 
 
@@ -144,9 +140,7 @@ def from_frame(camera: str, colour: Image, depth: Image, info: CameraInfo, pose:
     rgb, metres, intrinsics = pixels.from_colour(colour), pixels.from_depth(depth), from_camera_info(info)
     size = (intrinsics.height_px, intrinsics.width_px)
     if rgb.shape[:2] != size or metres.shape != size:
-        raise ImageError(
-            f'colour {rgb.shape[:2]}, depth {metres.shape} and camera_info {size} differ in size'
-        )
+        raise ImageError(f'colour {rgb.shape[:2]}, depth {metres.shape} and camera_info {size} differ in size')
     return RgbdImage(rgb, metres, intrinsics, from_pose(pose.pose), to_seconds(colour.header.stamp), camera)
 
 
@@ -258,9 +252,7 @@ def to_option(option: OptionScore) -> msgs.SkillScore:
 
 def from_option(m: msgs.SkillScore) -> OptionScore:
     """Return the weighed option of a message."""
-    return OptionScore(
-        from_step(m.step), m.text, m.language_logprob, m.language, m.affordance, m.product, m.reason
-    )
+    return OptionScore(from_step(m.step), m.text, m.language_logprob, m.language, m.affordance, m.product, m.reason)
 
 
 def to_record(record: StepRecord) -> msgs.StepRecord:
@@ -292,14 +284,10 @@ def from_record(message: msgs.StepRecord) -> StepRecord:
     return StepRecord(decision, result, message.scene_text, message.seconds)
 
 
-def to_plan(
-    sentence: str, steps: Iterable[Step], status: str = '', reason: str = '', stamp: float = 0.0
-) -> msgs.Plan:
+def to_plan(sentence: str, steps: Iterable[Step], status: str = '', reason: str = '', stamp: float = 0.0) -> msgs.Plan:
     """Return the steps of a task as a message."""
     steps = [to_step(step) for step in steps]
-    return msgs.Plan(
-        header=to_header(stamp, ''), sentence=sentence, steps=steps, status=status, reason=reason
-    )
+    return msgs.Plan(header=to_header(stamp, ''), sentence=sentence, steps=steps, status=status, reason=reason)
 
 
 def to_task_result(result: TaskResult) -> ExecuteTask.Result:
@@ -332,18 +320,17 @@ def from_skill_result(message: ExecuteSkill.Result) -> SkillResult:
     return SkillResult(message.success, message.reason, message.cancelled)
 
 
-def to_hand_state(held: str, width: float, T_base_tcp: np.ndarray, stamp: float) -> msgs.HandState:
+def to_hand_state(
+    held: str, width: float, T_base_tcp: np.ndarray, stamp: float, moving: bool = False
+) -> msgs.HandState:
     """Return what the hand does as a message."""
-    return msgs.HandState(
-        header=to_header(stamp, 'tcp'), held=held, width_m=float(width), pose=to_pose(T_base_tcp)
-    )
+    header, pose = to_header(stamp, 'tcp'), to_pose(T_base_tcp)
+    return msgs.HandState(header=header, moving=moving, held=held, width_m=float(width), pose=pose)
 
 
 def to_joint_state(names: Iterable[str], positions: Iterable[float], stamp: float) -> JointState:
     """Return joint positions, radians and metres, as a message."""
-    return JointState(
-        header=to_header(stamp, ''), name=list(names), position=[float(value) for value in positions]
-    )
+    return JointState(header=to_header(stamp, ''), name=list(names), position=[float(value) for value in positions])
 
 
 def fill_world_state(message: GetWorldState.Response, labels: dict[str, str], poses: dict, held: str) -> None:

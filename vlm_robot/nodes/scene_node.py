@@ -2,7 +2,8 @@
 Keeps what was seen as one scene: detections and the state of the hand come in, the scene goes out, latched.
 
 Positions are in the base frame. Every look of every camera gives one scene message, so that who waits for
-fresh scenes can count looks.
+fresh scenes can count looks. Pictures taken while a skill moves the arm do not count: what hangs in mid-air
+lies nowhere.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class SceneNode(Node):
         self.config = parameters.declare(self, SceneNodeConfig())
         self.tracker = SceneTracker(self.config.tracker)
         self._lock, self._held, self._begin = threading.RLock(), '', 0.0
+        self._is_moving = False
         self._closing = threading.Event()
         group = ReentrantCallbackGroup()
         self._publisher = self.create_publisher(SceneMessage, 'scene', alive_qos(5, latched=True))
@@ -58,7 +60,7 @@ class SceneNode(Node):
     def _on_detections(self, message: DetectionArray) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
         with self._lock:
-            if stamp < self._begin:
+            if self._is_moving or stamp < self._begin:
                 return
             lifted = conversions.from_detections(message)
             self.tracker.update(lifted, stamp, message.camera, tuple(message.queries))
@@ -67,6 +69,9 @@ class SceneNode(Node):
     def _on_hand(self, message: HandState) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
         with self._lock:
+            if self._is_moving and not message.moving:
+                self._begin = stamp
+            self._is_moving = message.moving
             if message.held == self._held or stamp < self._begin:
                 return
             self._held = message.held
@@ -92,17 +97,13 @@ class SceneNode(Node):
         begin, deadline = self._now() - request.max_age, time.monotonic() + self.config.describe_timeout
         while request.max_age > 0 and self.tracker.scene.stamp < begin and not self._closing.is_set():
             if time.monotonic() > deadline:
-                response.message = (
-                    f'no image of the last {request.max_age:g} s came; is the detector running?'
-                )
+                response.message = f'no image of the last {request.max_age:g} s came; is the detector running?'
                 return response
             time.sleep(0.05)
         with self._lock:
             scene = select(self.tracker.scene, request.about)
         unknown = [name for name in request.about if not select(scene, [name]).objects]
-        response.message = (
-            f'not in the scene: {unknown}; there are {list(self.tracker.scene.names)}' if unknown else ''
-        )
+        response.message = f'not in the scene: {unknown}; there are {list(self.tracker.scene.names)}' if unknown else ''
         response.success = not unknown
         response.scene = conversions.to_scene(scene, describe(scene, with_positions=True))
         return response

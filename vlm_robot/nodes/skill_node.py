@@ -44,9 +44,9 @@ class SkillNode(Node):
         """Connect to scene and arm and offer the action."""
         super().__init__('skill', **lifespan.NODE_OPTIONS)
         self.config = parameters.declare(self, SkillNodeConfig())
-        self._scene, self._held = Scene(), ''
+        self._scene, self._held, self._moving = Scene(), '', False
         self._busy, self._closing = threading.Lock(), threading.Event()
-        self._handle = None
+        self._handle, self._telling = None, threading.Lock()
         group = ReentrantCallbackGroup()
         self.arm = SafeArm(RosArm(self, group, self._tell_motion), self.config.skills.safety)
         self._hand = self.create_publisher(HandState, 'hand_state', alive_qos(5, latched=True))
@@ -86,7 +86,8 @@ class SkillNode(Node):
         return conversions.to_skill_result(result, self._now() - start)
 
     def _carry_out(self, step: Step, handle) -> SkillResult:
-        scene = self._scene
+        scene, self._moving = self._scene, True
+        self._publish_hand()  # from now on pictures show a moving arm
         self.get_logger().info(f'{step.skill} {step.target} {step.destination}'.rstrip())
         try:
             result = execute(
@@ -99,7 +100,9 @@ class SkillNode(Node):
             self._held = held_after(step, self._held, self.arm.gripper_width(), self.config.skills)
         except VlmRobotError as error:
             result = SkillResult(False, str(error))
-        self._publish_hand()
+        finally:
+            self._moving = False
+            self._publish_hand()
         return result
 
     def _finish(self, handle, result: SkillResult) -> None:
@@ -122,7 +125,8 @@ class SkillNode(Node):
         except VlmRobotError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=10.0)
             return
-        self._hand.publish(conversions.to_hand_state(self._held, width, T, self._now()))
+        with self._telling:  # an older state must not overtake a newer one
+            self._hand.publish(conversions.to_hand_state(self._held, width, T, self._now(), self._moving))
 
     def _on_scene(self, message: SceneMessage) -> None:
         self._scene = conversions.from_scene(message)
