@@ -39,6 +39,22 @@ def single(rng: random.Random, palette: Palette) -> TaskSample:
     return TaskSample('single', speaker.frame(text), scene, (goal,))
 
 
+def plain(rng: random.Random, palette: Palette) -> TaskSample:
+    """Write one clause or two in the plainest words with full names, beside which the ambiguous ones stand out."""
+    scene = draw_scene(rng, palette, blocks=(1, 4), bowls=(1, 3), busy=0.05, duplicates=0.0)
+    blocks = free_blocks(scene)
+    goals = [choose_goal(rng, scene, block) for block in rng.sample(blocks, min(len(blocks), rng.choice((1, 1, 2))))]
+    if len(goals) == 2 and (goals[0][2] in goals[1] or goals[1][2] in goals[0]):
+        goals.pop()
+    links = {'in': ('in', 'into', 'inside', 'on'), 'on': ('on', 'onto', 'on top of'), 'at': ('in', 'at', 'to', 'on')}
+    parts = [
+        f'{Speaker(rng).begin(words.PLACE_VERBS[:6] + words.MOVE_VERBS[:4])} the {block} '
+        f'{rng.choice(links[relation])} the {where}'
+        for relation, block, where in goals
+    ]
+    return TaskSample('plain', rng.choice((' and ', ' and then ', ', then ')).join(parts), scene, tuple(goals))
+
+
 def _say_by_place(rng: random.Random, scene: Scene, block: str) -> str:
     relation, what = relate(scene)[block]
     if relation not in ('in', 'on', 'at') or sum(place == (relation, what) for place in relate(scene).values()) > 1:
@@ -261,6 +277,7 @@ def refused(rng: random.Random, palette: Palette) -> TaskSample:
 
 
 KINDS = (
+    (plain, 16),
     (single, 20),
     (clauses, 28),
     (several, 6),
@@ -272,7 +289,7 @@ KINDS = (
     (in_hand, 3),
     (satisfied, 5),
     (absent, 14),
-    (ambiguous, 6),
+    (ambiguous, 4),
     (refused, 11),
 )
 
