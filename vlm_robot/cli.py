@@ -18,7 +18,7 @@ from typing import Annotated
 from rich.markup import escape
 import typer
 
-from vlm_robot.console import console, errors, tabulate_benchmark, tabulate_report
+from vlm_robot.console import console, errors, tabulate_benchmark, tabulate_report, tell_end
 from vlm_robot.errors import name_nearest, ScenarioError, VlmRobotError
 
 app = typer.Typer(
@@ -92,8 +92,7 @@ def task(
 
     report = run_sentence(sentence, find_scenario(scenario), seed, out, config)
     write_json_file(report, json_file)
-    colour = 'green' if report['status'] == 'done' else 'red'
-    console.print(f'[{colour}]{report["status"]}[/{colour}]: {escape(report["reason"])}', highlight=False)
+    console.print(tell_end(report['status'], report['reason']), highlight=False)
     if out:
         console.print(f'pictures and report: {out}')
     if report['status'] != 'done':
