@@ -173,9 +173,7 @@ def test_depth_that_does_not_belong_to_the_picture_is_refused():
 
 def test_scenes_come_back():
     objects = (
-        d.SceneObject(
-            'red block 1', 'red block', (0.5, 0.1, 0.02), (0.04, 0.04, 0.04), f32(0.2), f32(0.9), 3.5
-        ),
+        d.SceneObject('red block 1', 'red block', (0.5, 0.1, 0.02), (0.04, 0.04, 0.04), f32(0.2), f32(0.9), 3.5),
         d.SceneObject('green bowl', 'green bowl', (0.6, 0.0, 0.02), (0.12, 0.12, 0.045), 0.0, 1.0, 4.0),
     )
     scene = d.Scene(objects, (d.Relation('red block 1', 'in', 'green bowl'),), 'red block 1', 4.0)
@@ -186,9 +184,7 @@ def test_scenes_come_back():
 
 def option(skill, logprob=-1.0):
     """Return an option whose numbers survive float32."""
-    return d.OptionScore(
-        d.Step(skill, 'red block', 'green bowl'), skill, logprob, 0.5, 0.25, 0.125, 'because'
-    )
+    return d.OptionScore(d.Step(skill, 'red block', 'green bowl'), skill, logprob, 0.5, 0.25, 0.125, 'because')
 
 
 def test_task_results_come_back():
@@ -198,9 +194,7 @@ def test_task_results_come_back():
         d.StepRecord(first, d.SkillResult(False, 'slipped', True), 'scene', 1.5),
         d.StepRecord(last, d.SkillResult(True), 'scene', 2.5),
     )
-    result = d.TaskResult(
-        'do it', 'done', 'it is so', records, 8.0, d.Plan((d.Step('pick', 'red block'),), 'no')
-    )
+    result = d.TaskResult('do it', 'done', 'it is so', records, 8.0, d.Plan((d.Step('pick', 'red block'),), 'no'))
     assert c.from_task_result('do it', c.to_task_result(result)) == result
 
 

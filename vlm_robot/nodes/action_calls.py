@@ -63,9 +63,7 @@ def _wait_for_server(client: ActionClient, check: Callable[[], None], timeout: f
     while not client.server_is_ready():
         check()
         if time.monotonic() > deadline:
-            raise MotionError(
-                f"no action server '{client._action_name}' after {timeout} s; is its node running?"
-            )
+            raise MotionError(f"no action server '{client._action_name}' after {timeout} s; is its node running?")
         time.sleep(PERIOD)
 
 

@@ -39,16 +39,12 @@ RELIABILITIES = ('auto', 'reliable', 'best_effort')
 class DetectorNodeConfig:
     """What is looked at, for what, and by which model."""
 
-    autostart: bool = (
-        True  # configure and activate without being told; false where a lifecycle manager does it
-    )
+    autostart: bool = True  # configure and activate without being told; false where a lifecycle manager does it
     cameras: tuple[str, ...] = (
         'front',
         'top',
     )  # names; each camera's topics are <name>/image, depth, camera_info, pose
-    queries: tuple[str, ...] = field(
-        default_factory=list_labels
-    )  # what is looked for until set_queries says otherwise
+    queries: tuple[str, ...] = field(default_factory=list_labels)  # what is looked for until set_queries says otherwise
     image_reliability: str = 'auto'  # auto follows the publisher; or reliable, best_effort
     threads: int = 0  # CPU threads of the model; 0 leaves torch's choice
     model: OwlVitConfig = field(default_factory=OwlVitConfig)
@@ -57,9 +53,7 @@ class DetectorNodeConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         if self.image_reliability not in RELIABILITIES:
-            raise ConfigError(
-                f"image_reliability is '{self.image_reliability}'; allowed: {list(RELIABILITIES)}"
-            )
+            raise ConfigError(f"image_reliability is '{self.image_reliability}'; allowed: {list(RELIABILITIES)}")
         if self.threads < 0:
             raise ConfigError(f'threads is {self.threads}; allowed: 0 or more')
         if not self.cameras:
@@ -183,9 +177,7 @@ class DetectorNode(LifecycleNode):
         if not all(queries) or len(set(queries)) != len(queries):
             response.message = f'queries must be different and not empty; got {list(request.queries)}'
         elif len(request.thresholds) not in (0, len(queries)):
-            response.message = (
-                f'{len(queries)} queries need as many thresholds or none; got {len(request.thresholds)}'
-            )
+            response.message = f'{len(queries)} queries need as many thresholds or none; got {len(request.thresholds)}'
         else:
             self._queries = (queries, dict(zip(queries, request.thresholds)))
             response.success = True
@@ -209,12 +201,8 @@ class DetectorNode(LifecycleNode):
         for camera, subscriptions in list(self._images.items()):
             offers = self.get_publishers_info_by_topic(f'{camera}/image')
             best_effort = any(o.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT for o in offers)
-            if offers and best_effort != (
-                subscriptions[0].qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
-            ):
-                self.get_logger().info(
-                    f"camera '{camera}': best effort is {best_effort}, as its publisher offers"
-                )
+            if offers and best_effort != (subscriptions[0].qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT):
+                self.get_logger().info(f"camera '{camera}': best effort is {best_effort}, as its publisher offers")
                 self._subscribe(camera, best_effort)
 
 

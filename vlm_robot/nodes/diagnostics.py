@@ -55,7 +55,5 @@ class Meter:
             if durations:
                 figures[f'latency_{name}_s'] = f'{durations[int(part * (len(durations) - 1))]:.3f}'
         values = [KeyValue(key=key, value=value) for key, value in figures.items()]
-        status = DiagnosticStatus(
-            level=level, name=f'{node}: inference', message=text, hardware_id=node, values=values
-        )
+        status = DiagnosticStatus(level=level, name=f'{node}: inference', message=text, hardware_id=node, values=values)
         return DiagnosticArray(status=[status])

@@ -24,9 +24,7 @@ class FrameQueue:
         self.dropped = 0  # complete frames that a newer one replaced before anybody took them
         self._parts = tuple(parts)
         self._filled = threading.Condition()
-        self._waiting: dict[str, OrderedDict[Hashable, dict[str, Any]]] = {
-            name: OrderedDict() for name in cameras
-        }
+        self._waiting: dict[str, OrderedDict[Hashable, dict[str, Any]]] = {name: OrderedDict() for name in cameras}
         self._ready: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._last: dict[str, Hashable] = {}
 

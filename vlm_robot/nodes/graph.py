@@ -124,9 +124,7 @@ class Graph:
         for name, process in self.processes.items():
             if process.poll() is not None:
                 words = self.log_of(name).read_text(errors='replace').strip().splitlines()[-3:]
-                raise PerceptionError(
-                    f'the {name} node ended with code {process.returncode}: {" | ".join(words)}'
-                )
+                raise PerceptionError(f'the {name} node ended with code {process.returncode}: {" | ".join(words)}')
 
     def kill(self, name: str) -> None:
         """End one node's process by force, as a crash would."""

@@ -24,9 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot.errors import ModelError, VlmRobotError
 
-NODE_OPTIONS = {
-    'automatically_declare_parameters_from_overrides': True
-}  # so that misspelt ones can be refused
+NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLOSE_TIMEOUT = 6.0  # seconds for a node to close
 PERIOD = 0.1  # seconds between two looks at the flag while nothing happens

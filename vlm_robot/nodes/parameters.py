@@ -129,9 +129,7 @@ def _convert(name: str, value: Any, default: Any) -> Any:
         return value
     if isinstance(default, float) and type(value) is int:
         return float(value)
-    raise ConfigError(
-        f"parameter '{name}' is {value!r}; it must be a {type(default).__name__}, as {default!r}"
-    )
+    raise ConfigError(f"parameter '{name}' is {value!r}; it must be a {type(default).__name__}, as {default!r}")
 
 
 def _convert_list(name: str, value: Any, default: list) -> tuple:

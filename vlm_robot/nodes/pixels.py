@@ -55,9 +55,7 @@ def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:
 def from_colour(message: Image) -> np.ndarray:
     """Return (H, W, 3) uint8 red green blue, a copy; raise ImageError when the message makes no sense."""
     if message.encoding not in COLOUR_CHANNELS:
-        raise ImageError(
-            f"colour encoding '{message.encoding}' is not known; allowed: {sorted(COLOUR_CHANNELS)}"
-        )
+        raise ImageError(f"colour encoding '{message.encoding}' is not known; allowed: {sorted(COLOUR_CHANNELS)}")
     count = CHANNEL_COUNT[message.encoding]
     pixels = _read_rows(message, count).reshape(message.height, message.width, count)
     return np.ascontiguousarray(pixels[..., COLOUR_CHANNELS[message.encoding]])

@@ -47,9 +47,7 @@ class RosArm:
             ActionClient(node, MoveGripper, 'move_gripper', callback_group=group),
         )
         self._subscriptions = (
-            node.create_subscription(
-                PoseStamped, 'tcp_pose', self._on_pose, reliable_qos(1), callback_group=group
-            ),
+            node.create_subscription(PoseStamped, 'tcp_pose', self._on_pose, reliable_qos(1), callback_group=group),
             node.create_subscription(
                 JointState, 'joint_states', self._on_joints, reliable_qos(1), callback_group=group
             ),

@@ -38,9 +38,7 @@ class SimNodeConfig:
     scenario: str = 'blocks_and_bowls'  # name of a shipped scenario or path of a YAML file
     seed: int = 0  # 0 or more; the same seed gives the same table
     real_time_factor: float = 2.0  # simulated seconds per second, as far as the machine can
-    camera_rate: float = (
-        1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
-    )
+    camera_rate: float = 1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
     joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
     clock_rate: float = 25.0  # Hz of simulated time
     namespace_frames: str = ''  # put before every frame id, for example 'left/'
@@ -65,9 +63,7 @@ class SimNode(Node):
     def __init__(self):
         """Load the scenario and start to step."""
         super().__init__('sim', **lifespan.NODE_OPTIONS)
-        self.config = parameters.declare(
-            self, SimNodeConfig(), live=('real_time_factor',), on_change=self._change
-        )
+        self.config = parameters.declare(self, SimNodeConfig(), live=('real_time_factor',), on_change=self._change)
         self._due: dict[str, float] = {}
         self._next_render = 0.0  # wall-clock seconds
         self._closing = threading.Event()
@@ -77,9 +73,7 @@ class SimNode(Node):
         self._tool = self.create_publisher(PoseStamped, 'tcp_pose', reliable_qos())
         self._changed = self.create_publisher(Header, 'world_changed', reliable_qos(1, latched=True))
         self._tf = _create_tf_publisher(self)
-        self.sim = SimThread(
-            self.config.scenario, self.config.seed, self.config.real_time_factor, self._publish
-        )
+        self.sim = SimThread(self.config.scenario, self.config.seed, self.config.real_time_factor, self._publish)
         self._serve()
         self.get_logger().info(f"simulating '{self.config.scenario}', seed {self.config.seed}")
 
@@ -131,8 +125,7 @@ class SimNode(Node):
         if name not in self._cameras:
             kinds = {'image': Image, 'depth': Image, 'camera_info': CameraInfo, 'pose': PoseStamped}
             self._cameras[name] = tuple(
-                self.create_publisher(kind, f'{name}/{topic}', reliable_qos(2))
-                for topic, kind in kinds.items()
+                self.create_publisher(kind, f'{name}/{topic}', reliable_qos(2)) for topic, kind in kinds.items()
             )
         messages = conversions.to_frame(frame, self.config.namespace_frames)
         for publisher, message in zip(self._cameras[name], messages, strict=True):
@@ -207,9 +200,7 @@ class SimNode(Node):
     def _tell_truth(self, request, response):
         def read(table: Table) -> None:
             response.stamp = conversions.to_stamp(table.world.time)
-            conversions.fill_world_state(
-                response, table.world.labels, table.poses(), table.world.state().held
-            )
+            conversions.fill_world_state(response, table.world.labels, table.poses(), table.world.state().held)
 
         try:
             self.sim.call(read)

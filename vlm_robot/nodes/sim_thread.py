@@ -48,9 +48,7 @@ class Table:
     def poses(self) -> dict[str, np.ndarray]:
         """Return the true T_base_object, (4, 4), of every object by name."""
         client = self.world.client
-        found = {
-            name: p.getBasePositionAndOrientation(body, client) for name, body in self.world.bodies.items()
-        }
+        found = {name: p.getBasePositionAndOrientation(body, client) for name, body in self.world.bodies.items()}
         return {name: build_transform(*place) for name, place in found.items()}
 
     def start(self, begin: Callable[[Table], Motion]) -> Motion:
@@ -132,9 +130,7 @@ class SimThread:
         except Exception as error:  # a broken simulator must show, not hang those who wait
             self.failure = error
         for _, answer in self._work:
-            answer.set_exception(
-                ScenarioError(f'the simulator has stopped: {self.failure or "it was closed"}')
-            )
+            answer.set_exception(ScenarioError(f'the simulator has stopped: {self.failure or "it was closed"}'))
         self._table.world.close()
 
     def _step_until_closed(self) -> None:
