@@ -16,24 +16,16 @@ def check_rgb(rgb: np.ndarray) -> np.ndarray:
     :raises ImageError: it is no array, empty, grey, with alpha, of another type, or smaller than 8 px.
     """
     if not isinstance(rgb, np.ndarray):
-        raise ImageError(
-            f'a picture must be a numpy array (H, W, 3) uint8, got {type(rgb).__name__}; use np.asarray'
-        )
+        raise ImageError(f'a picture must be a numpy array (H, W, 3) uint8, got {type(rgb).__name__}; use np.asarray')
     got = f'got shape {rgb.shape}, {rgb.dtype}'
     if rgb.ndim == 2:
-        raise ImageError(
-            f'a picture must be (H, W, 3) uint8, {got}: it is grey; use np.stack([grey] * 3, axis=-1)'
-        )
+        raise ImageError(f'a picture must be (H, W, 3) uint8, {got}: it is grey; use np.stack([grey] * 3, axis=-1)')
     if rgb.ndim != 3:
         raise ImageError(f'a picture must be (H, W, 3) uint8, {got}; for several pictures use detect_batch')
     if 0 in rgb.shape:
-        raise ImageError(
-            f'a picture must be (H, W, 3) uint8, {got}: it is empty; check the camera or the crop'
-        )
+        raise ImageError(f'a picture must be (H, W, 3) uint8, {got}: it is empty; check the camera or the crop')
     if rgb.shape[2] == 4:
-        raise ImageError(
-            f'a picture must be (H, W, 3) uint8, {got}: it has an alpha channel; use picture[..., :3]'
-        )
+        raise ImageError(f'a picture must be (H, W, 3) uint8, {got}: it has an alpha channel; use picture[..., :3]')
     if rgb.shape[2] != 3:
         hint = 'use picture.transpose(1, 2, 0)' if rgb.shape[0] == 3 else 'convert it to red, green, blue'
         raise ImageError(f'a picture must be (H, W, 3) uint8, {got}; {hint}')

@@ -33,9 +33,7 @@ from vlm_robot.perception.images import check_rgb
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'owlvit'
 SETTINGS_FILE = 'detector.json'  # beside the weights: the checkpoint's own thresholds
-PUBLIC_THRESHOLD = (
-    0.1  # what transformers uses for public checkpoints, which bring no thresholds of their own
-)
+PUBLIC_THRESHOLD = 0.1  # what transformers uses for public checkpoints, which bring no thresholds of their own
 FAMILIES = ('owlvit', 'owlv2')
 DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
@@ -126,9 +124,7 @@ class OwlVitDetector:
     ) -> list[list[Detection]]:
         """Return what ``detect`` returns for each of several pictures, which may differ in size."""
         if isinstance(queries, str):
-            raise SentenceError(
-                f"queries must be a list of texts, got the text '{queries}'; put it into a list"
-            )
+            raise SentenceError(f"queries must be a list of texts, got the text '{queries}'; put it into a list")
         queries = list(dict.fromkeys(queries))
         sizes = [check_rgb(rgb).shape[:2] for rgb in pictures]
         if not queries or not pictures:
@@ -137,9 +133,7 @@ class OwlVitDetector:
         answers = zip(self.score(pictures, queries), sizes, strict=True)
         return [self._choose(scores, boxes, queries, limits, size) for (scores, boxes), size in answers]
 
-    def score(
-        self, pictures: Sequence[np.ndarray], queries: Sequence[str]
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def score(self, pictures: Sequence[np.ndarray], queries: Sequence[str]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return per picture the scores (N, Q) of tokens and queries, and boxes (N, 4) xyxy in pixels."""
         text = self.embed_texts(queries)
         with self._lock, torch.inference_mode():
@@ -163,10 +157,7 @@ class OwlVitDetector:
         found, values, query = found[has_area], values[has_area], query[has_area]
         kept = suppress_by_group(found, values, query, self.config.duplicate_iou)
         kept = drop_rivals(found, query, kept, queries, self.config.rival_iou)
-        return [
-            Detection(queries[int(query[i])], float(values[i]), tuple(float(v) for v in found[i]))
-            for i in kept
-        ]
+        return [Detection(queries[int(query[i])], float(values[i]), tuple(float(v) for v in found[i])) for i in kept]
 
     def _to_pixels(self, boxes: torch.Tensor, height_px: int, width_px: int) -> torch.Tensor:
         if self.model.config.model_type == 'owlv2':  # padded to a square on the right and at the bottom
@@ -179,20 +170,14 @@ class OwlVitDetector:
         """Return (B, 3, S, S) pixels as the checkpoint's processor makes them."""
         stock = self.processor.image_processor
         if not _is_plain_squash(stock):
-            pixels = stock(images=[np.ascontiguousarray(rgb) for rgb in pictures], return_tensors='pt')[
-                'pixel_values'
-            ]
+            pixels = stock(images=[np.ascontiguousarray(rgb) for rgb in pictures], return_tensors='pt')['pixel_values']
             return pixels.to(self.device, self.model.dtype)
         size = [stock.size['height'], stock.size['width']]
         how = (
-            transforms.InterpolationMode.BICUBIC
-            if int(stock.resample) == 3
-            else transforms.InterpolationMode.BILINEAR
+            transforms.InterpolationMode.BICUBIC if int(stock.resample) == 3 else transforms.InterpolationMode.BILINEAR
         )
         small = [
-            transforms.resize(
-                torch.from_numpy(np.array(rgb)).permute(2, 0, 1), size, interpolation=how, antialias=True
-            )
+            transforms.resize(torch.from_numpy(np.array(rgb)).permute(2, 0, 1), size, interpolation=how, antialias=True)
             for rgb in pictures
         ]
         mean, std = (torch.tensor(v).view(3, 1, 1) * 255 for v in (stock.image_mean, stock.image_std))
@@ -244,9 +229,7 @@ class OwlVitDetector:
                 )
         encoded = encoded.to(self.device)
         base = getattr(self.model, self.model.base_model_prefix)
-        pooled = base.text_model(
-            input_ids=encoded['input_ids'], attention_mask=encoded['attention_mask']
-        ).pooler_output
+        pooled = base.text_model(input_ids=encoded['input_ids'], attention_mask=encoded['attention_mask']).pooler_output
         embeds = base.text_projection(pooled)
         for _ in range(2):  # the stock forward normalises twice, each time with its 1e-6
             embeds = embeds / (torch.linalg.norm(embeds, dim=-1, keepdim=True) + 1e-6)
@@ -269,14 +252,16 @@ def drop_rivals(
 
     :param boxes: (D, 4) xyxy; ``query`` (D,) index into ``queries``; ``kept`` indices into both.
     """
-    words = [query_text.lower().split() for query_text in queries]
-    chosen: list[int] = []
-    overlap = compute_iou(boxes, boxes) if len(boxes) else boxes
-    for i in kept.tolist():
-        mine = words[int(query[i])]
-        if not any(overlap[i, j] > iou and _are_rivals(mine, words[int(query[j])]) for j in chosen):
-            chosen.append(i)
-    return chosen
+    if len(kept) < 2 or iou >= 1:
+        return kept.tolist()
+    words = [text.lower().split() for text in queries]
+    are_rivals = np.array([[_are_rivals(mine, theirs) for theirs in words] for mine in words])
+    asked = query[kept].numpy()
+    conflicts = (compute_iou(boxes[kept], boxes[kept]).numpy() > iou) & are_rivals[asked][:, asked]
+    is_chosen = np.zeros(len(kept), bool)
+    for i in range(len(kept)):
+        is_chosen[i] = not conflicts[i, is_chosen].any()
+    return kept[torch.from_numpy(is_chosen)].tolist()
 
 
 def _are_rivals(mine: list[str], theirs: list[str]) -> bool:
@@ -289,9 +274,7 @@ def _choose_device(wanted: str) -> torch.device:
     try:
         return torch.empty(0, device=wanted).device
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(
-            f"detector.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'"
-        ) from error
+        raise ModelError(f"detector.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error
 
 
 def _is_plain_squash(stock) -> bool:
@@ -336,9 +319,7 @@ def _read_thresholds(folder: Path) -> dict[str, float]:
         return {}
     try:
         data = json.loads(path.read_text())
-        return {'': float(data['threshold'])} | {
-            key: float(v) for key, v in data.get('thresholds', {}).items()
-        }
+        return {'': float(data['threshold'])} | {key: float(v) for key, v in data.get('thresholds', {}).items()}
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"'{path}' must hold a number 'threshold' and may hold 'thresholds' by query: {error}"

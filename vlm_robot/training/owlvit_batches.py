@@ -112,9 +112,7 @@ class LayerPool:
             if len(coverage):
                 interest += (coverage > 0.02).any(0)
             keep = np.argpartition(-interest, tokens)[:tokens]
-        return Sample(
-            patches[keep], keep, targets.owner[keep], targets.quality[keep], targets.weight[keep], *objects
-        )
+        return Sample(patches[keep], keep, targets.owner[keep], targets.quality[keep], targets.weight[keep], *objects)
 
 
 def cut_patches(picture: np.ndarray) -> np.ndarray:

@@ -118,9 +118,7 @@ def compose(layers: Layers, table_colour: np.ndarray, colours: np.ndarray) -> np
     :return: (3, S, S) float32, 0..255 but not clipped.
     """
     picture = layers.rest.astype(np.float32)
-    picture += (
-        layers.table.astype(np.float32)[None] * (table_colour / PAINT).astype(np.float32)[:, None, None]
-    )
+    picture += layers.table.astype(np.float32)[None] * (table_colour / PAINT).astype(np.float32)[:, None, None]
     for (x, y, patch), colour in zip(layers.patches, colours, strict=True):
         h, w = patch.shape
         picture[:, y : y + h, x : x + w] += patch[None] * (colour / PAINT).astype(np.float32)[:, None, None]

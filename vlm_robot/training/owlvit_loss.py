@@ -58,15 +58,16 @@ def assign_tokens(boxes: np.ndarray, coverage: np.ndarray, visible_px: np.ndarra
     closeness = np.exp(-FALL_OFF * off_centre) * clear[:, None]
     best = coverage.argmax(0)
     owner = np.where((coverage.max(0) >= LEAST_COVERAGE) & clear[best], best, -1)
-    for index in np.argsort(-np.asarray(visible_px)):  # small ones last: they keep their only token
+    is_taken = np.zeros(tokens, bool)
+    for index in np.argsort(-np.asarray(visible_px)):  # the smallest last: a larger one has other tokens
         if clear[index]:
-            mine = np.flatnonzero(owner == index)
-            pool = mine if len(mine) else np.array([coverage[index].argmax()])
-            top = pool[(closeness[index, pool] * np.sqrt(coverage[index, pool])).argmax()]
-            owner[top] = index
-            mine = owner == index
             score = closeness[index] * np.sqrt(coverage[index])
+            mine = (owner == index) & ~is_taken
+            top = np.where(mine if mine.any() else ~is_taken, score + 1e-9, -1.0).argmax()
+            owner[top], is_taken[top] = index, True
+            mine = owner == index
             quality[mine] = np.clip(score[mine] / max(score[top], 1e-6), 0.0, 1.0)
+            quality[top] = 1.0
     weight[owner >= 0] = 1.0
     quality[owner < 0] = 0.0
     return TokenTargets(owner, quality, weight)

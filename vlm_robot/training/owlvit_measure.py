@@ -99,9 +99,7 @@ def measure(config: OwlVitMeasureConfig) -> dict:
         found = _count(tally, detector, picture, threshold, rng)
         if len(examples) < 4 and len(picture.things) >= 5:
             examples.append(draw_detections(picture.image.rgb, found))
-    report = {'model': config.model, 'split': config.split, 'scenes': config.scenes} | summarise(
-        tally, threshold
-    )
+    report = {'model': config.model, 'split': config.split, 'scenes': config.scenes} | summarise(tally, threshold)
     if config.out:
         folder = Path(config.out)
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,9 +112,7 @@ def measure(config: OwlVitMeasureConfig) -> dict:
     return report
 
 
-def _count(
-    tally: Tally, detector: OwlVitDetector, picture: LabelledPicture, threshold: float, rng
-) -> list[Detection]:
+def _count(tally: Tally, detector: OwlVitDetector, picture: LabelledPicture, threshold: float, rng) -> list[Detection]:
     labels, rgb = list_labels(), picture.image.rgb
     begun = time.perf_counter()
     found = detector.detect(rgb, labels, dict.fromkeys(labels, LEAST_SCORE))
@@ -126,9 +122,7 @@ def _count(
     best = scores.max(0).values.tolist()
     tally.unknown += best[len(labels) :]
     reworded = {label: _reword(label, rng) for label in labels}
-    asked_otherwise = detector.detect(
-        rgb, list(reworded.values()), dict.fromkeys(reworded.values(), LEAST_SCORE)
-    )
+    asked_otherwise = detector.detect(rgb, list(reworded.values()), dict.fromkeys(reworded.values(), LEAST_SCORE))
     for label, alone in zip(labels, best, strict=False):
         clear, hidden = picture.split(label)
         mine = [item for item in found if item.label == label]
@@ -185,9 +179,7 @@ def summarise(tally: Tally, threshold: float) -> dict:
         'false_alarms_unknown_nouns': round(false_alarm_rate(tally.unknown, threshold), 4),
         'absent_queries': len(tally.alone),
         'unknown_noun_queries': len(tally.unknown),
-        'position_errors_m': {
-            group: _summarise_errors(errors) for group, errors in sorted(tally.errors.items())
-        },
+        'position_errors_m': {group: _summarise_errors(errors) for group, errors in sorted(tally.errors.items())},
         'seconds_per_picture': round(float(np.median(tally.seconds)), 4),
         'ap50_by_phrase': by_phrase,
     }

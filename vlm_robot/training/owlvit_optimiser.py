@@ -51,10 +51,7 @@ class MixedOptimiser:
 
     def gather(self) -> torch.Tensor:
         """Return all gradients as one float32 vector, so that processes can average them."""
-        flat = [
-            p.grad.float().flatten() if p.grad is not None else torch.zeros(p.numel())
-            for _, p in self.parameters
-        ]
+        flat = [p.grad.float().flatten() if p.grad is not None else torch.zeros(p.numel()) for _, p in self.parameters]
         return torch.cat(flat)
 
     @torch.no_grad()

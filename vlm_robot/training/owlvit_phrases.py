@@ -93,9 +93,7 @@ def match_phrases(phrases, colours: np.ndarray, shapes: np.ndarray) -> np.ndarra
 def list_canonical() -> list[Phrase]:
     """Return the 22 phrases of the vocabulary in the order of ``vocabulary.list_labels``."""
     return [
-        Phrase(f'{colour} {shape}', c, s)
-        for s, shape in enumerate(SHAPES)
-        for c, colour in enumerate(COLOUR_NAMES)
+        Phrase(f'{colour} {shape}', c, s) for s, shape in enumerate(SHAPES) for c, colour in enumerate(COLOUR_NAMES)
     ]
 
 

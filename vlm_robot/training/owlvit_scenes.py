@@ -121,9 +121,7 @@ def _sample_things(rng: np.random.Generator) -> tuple[Thing, ...]:
         label = _sample_label(rng, shape)
         yaw = float(rng.uniform(-np.pi, np.pi))
         chance = rng.random() if shape == 'block' else 1.0
-        hosts = [
-            t for t in lying if t.place == 'table' and t.label.endswith('bowl' if chance < 0.22 else 'block')
-        ]
+        hosts = [t for t in lying if t.place == 'table' and t.label.endswith('bowl' if chance < 0.22 else 'block')]
         if chance < 0.34 and hosts:
             lying.append(_put_on(hosts[int(rng.integers(len(hosts)))], label, yaw, rng))
         else:
@@ -151,10 +149,7 @@ def _find_free_point(shape: str, lying: list[Thing], rng: np.random.Generator):
             rng.uniform(ZONE_X[0] - 0.03, ZONE_X[1] + 0.03),
             rng.uniform(ZONE_Y[0] - 0.03, ZONE_Y[1] + 0.03),
         )
-        if all(
-            np.hypot(x - t.position[0], y - t.position[1]) > GAP[shape, t.label.rsplit(' ', 1)[1]]
-            for t in lying
-        ):
+        if all(np.hypot(x - t.position[0], y - t.position[1]) > GAP[shape, t.label.rsplit(' ', 1)[1]] for t in lying):
             return float(x), float(y)
     return None
 
@@ -214,6 +209,4 @@ class TableDrawer:
 
     def _move(self, body: int, position, turn) -> None:
         client = self.world.client
-        p.resetBasePositionAndOrientation(
-            body, position, p.getQuaternionFromEuler(turn), physicsClientId=client
-        )
+        p.resetBasePositionAndOrientation(body, position, p.getQuaternionFromEuler(turn), physicsClientId=client)

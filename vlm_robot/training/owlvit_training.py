@@ -87,12 +87,16 @@ def train(config: OwlVitTrainingConfig) -> Path:
         'MALLOC_MMAP_THRESHOLD_': '4294967296', 'MALLOC_TRIM_THRESHOLD_': '8589934592',
     }  # fmt: skip
     os.environ.update(environment)
-    torch.multiprocessing.spawn(_work, (config,), config.processes)
+    if config.processes == 1:
+        _work(0, config)
+    else:
+        torch.multiprocessing.spawn(_work, (config,), config.processes)
     return config.folder / 'checkpoint'
 
 
 def _work(rank: int, config: OwlVitTrainingConfig) -> None:
-    torch.set_num_threads(1)
+    if config.processes > 1:
+        torch.set_num_threads(1)
     distributed.init_process_group('gloo', rank=rank, world_size=config.processes)
     _render_missing(config, rank)
     distributed.barrier()
@@ -105,7 +109,8 @@ def _render_missing(config: OwlVitTrainingConfig, rank: int) -> None:
     for index in range(rank, shards, config.processes):
         path = config.folder / f'train_{index:04d}.npz'
         if not path.exists():
-            render_shard(path, 'train', range(index * SHARD_VIEWS, (index + 1) * SHARD_VIEWS))
+            last = min((index + 1) * SHARD_VIEWS, config.views)
+            render_shard(path, 'train', range(index * SHARD_VIEWS, last))
             print(f'rendered {index + 1} of {shards} shards', flush=True)
 
 
@@ -157,13 +162,9 @@ class Run:
         tokens, size = (GRID * GRID, max(1, config.batch // 2)) if is_full else (config.tokens, config.batch)
         phrases = sample_phrases(rng)
         batch = collate([self.pool.draw(tokens) for _ in range(size)], phrases)
-        encoded = self.tokenizer(
-            [item.text for item in phrases], padding=True, truncation=True, return_tensors='pt'
-        )
+        encoded = self.tokenizer([item.text for item in phrases], padding=True, truncation=True, return_tensors='pt')
         text = embed_phrases(self.model, encoded)
-        logits, boxes = predict(
-            self.model, embed_tokens(self.model, batch.patches, batch.index), batch.index, text
-        )
+        logits, boxes = predict(self.model, embed_tokens(self.model, batch.patches, batch.index), batch.index, text)
         of_class = class_loss(logits, batch.target, batch.weight)
         of_box = box_loss(boxes[batch.owned], batch.boxes, batch.quality)
         self.model.zero_grad()
@@ -193,9 +194,7 @@ class Run:
         model = OwlViTForObjectDetection(build_config(self.tokenizer))
         missing = model.load_state_dict(self.optimiser.averages, strict=False)
         if missing.missing_keys:
-            raise ConfigError(
-                f'the state lacks {missing.missing_keys}; remove {self.state_path} and start again'
-            )
+            raise ConfigError(f'the state lacks {missing.missing_keys}; remove {self.state_path} and start again')
         return model.eval()
 
     def _check(self) -> None:
@@ -216,11 +215,8 @@ class Run:
         folder = self.config.folder / 'checkpoint'
         self.averaged_model().half().save_pretrained(folder)
         build_processor(self.tokenizer).save_pretrained(folder)
-        settings = asdict(self.config) | {
-            'folder': '',
-            'pictures_seen': self.images,
-            'steps': self.optimiser.steps,
-        }
+        settings = asdict(self.config) | {'pictures_seen': self.images, 'steps': self.optimiser.steps}
+        settings.pop('folder')
         (folder / 'training.json').write_text(json.dumps(settings, indent=1) + '\n')
 
     def _resume(self) -> None:
@@ -259,7 +255,5 @@ def check(model: OwlViTForObjectDetection, tokenizer, pictures: list[LabelledPic
 
 def _squash(rgb: np.ndarray) -> np.ndarray:
     picture = torch.from_numpy(rgb.transpose(2, 0, 1).copy())[None]
-    small = torch.nn.functional.interpolate(picture, (SIDE_PX, SIDE_PX), mode='bicubic', antialias=True)[
-        0
-    ].numpy()
+    small = torch.nn.functional.interpolate(picture, (SIDE_PX, SIDE_PX), mode='bicubic', antialias=True)[0].numpy()
     return (small.astype(np.float32) - MEAN[:, None, None]) / STD[:, None, None]
