@@ -39,7 +39,9 @@ def test_pictures_are_calibrated(world, name):
         reach = np.abs(turn.apply(p_base - world.position(thing))).max(axis=1)
         assert np.abs(reach - BLOCK_SIZE / 2).max() < 0.002
         top = np.add(world.position(thing), (0, 0, BLOCK_SIZE / 2))
-        column, row = project(camera.intrinsics, transform_points(invert(camera.T_base_camera), top)).round().astype(int)
+        column, row = (
+            project(camera.intrinsics, transform_points(invert(camera.T_base_camera), top)).round().astype(int)
+        )
         assert picture.body[row, column] == world.bodies[thing]
 
 

@@ -36,8 +36,8 @@ def test_every_help_shows_an_example(command):
     ('arguments', 'words'),
     [
         (['task', ''], 'empty'),
-        (['task', 'word ' * 1000], '5000'),
-        (['task', '?!... 123'], 'letters'),
+        (['task', 'word ' * 1000], '4999 characters'),
+        (['task', '?!... 123'], 'has no words'),
         (['task', 'put the red block in the green bowl', '--scenario', 'blocks_and_bowl'], "did you mean 'blocks_and_bowls'"),
         (['task', 'put it down', '--scenario', 'missing.yaml'], 'cannot read'),
         (['render', 'nowhere'], 'no scenario'),

@@ -88,9 +88,13 @@ def task(
 
     Example: vlm-robot task "put the red block in the green bowl" --out out/task
     """
+    from vlm_robot.planning.closed_loop import check_sentence
+
+    check_sentence(sentence)  # before anything heavy is imported
+    path = find_scenario(scenario)
     from vlm_robot.evaluation.tasks import run_sentence
 
-    report = run_sentence(sentence, find_scenario(scenario), seed, out, config)
+    report = run_sentence(sentence, path, seed, out, config)
     write_json_file(report, json_file)
     console.print(tell_end(report['status'], report['reason']), highlight=False)
     if out:
