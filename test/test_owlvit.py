@@ -232,6 +232,13 @@ def test_the_better_of_two_rivals_keeps_the_place():
     assert drop_rivals(boxes[:0], torch.zeros(0, dtype=int), torch.zeros(0, dtype=int), queries, 0.6) == []
 
 
+def test_boxes_that_lie_mostly_outside_are_dropped(tiny):
+    scores = torch.tensor([[0.9], [0.8]])
+    boxes = torch.tensor([[60.0, 10, 100, 30], [10.0, 10, 30, 30]])  # half of the first is beyond 80 px
+    found = tiny._choose(scores, boxes, ['red block'], torch.tensor([0.1]), (48, 80))
+    assert [item.box_xyxy_px for item in found] == [(10.0, 10.0, 30.0, 30.0)]
+
+
 # ---- what is refused
 
 
@@ -299,7 +306,15 @@ def test_broken_thresholds_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'wrong', [{'threshold': 1.5}, {'duplicate_iou': 0.0}, {'rival_iou': 2.0}, {'dtype': 'int8'}, {'cached_texts': 0}]
+    'wrong',
+    [
+        {'threshold': 1.5},
+        {'duplicate_iou': 0.0},
+        {'rival_iou': 2.0},
+        {'least_inside': 1.0},
+        {'dtype': 'int8'},
+        {'cached_texts': 0},
+    ],
 )
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError):

@@ -23,6 +23,11 @@ def compute_iou(boxes: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     return ops.box_iou(boxes, others)
 
 
+def measure_area(boxes: torch.Tensor) -> torch.Tensor:
+    """Return (...) the areas of (..., 4) boxes xyxy; 0 where a side is not positive."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
+
+
 def clip(boxes: torch.Tensor, width_px: int, height_px: int) -> torch.Tensor:
     """Return (..., 4) boxes xyxy cut to the picture: 0..width_px and 0..height_px."""
     return ops.clip_boxes_to_image(boxes, (height_px, width_px))

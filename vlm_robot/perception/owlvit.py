@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from vlm_robot.datatypes import Detection
 from vlm_robot.errors import ConfigError, ModelError, SentenceError
-from vlm_robot.perception.boxes import clip, compute_iou, suppress_by_group, to_corners
+from vlm_robot.perception.boxes import clip, compute_iou, measure_area, suppress_by_group, to_corners
 from vlm_robot.perception.images import check_rgb
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'owlvit'
@@ -46,6 +46,7 @@ class OwlVitConfig:
     threshold: float = -1.0  # 0..1, least score of an answer; -1: the checkpoint's own, per query
     duplicate_iou: float = 0.5  # 0..1, boxes of one query that overlap more are one thing
     rival_iou: float = 0.6  # 0..1, where labels of one noun overlap more, the best wins; 1 keeps all
+    least_inside: float = 0.7  # 0..1, share of a box in the picture: tokens of the last column guess beyond it
     device: str = 'auto'  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
     dtype: str = 'float32'  # float32, float16, bfloat16
     cached_texts: int = 1000  # how many encoded queries are kept
@@ -59,6 +60,8 @@ class OwlVitConfig:
         for name in ('duplicate_iou', 'rival_iou'):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f'detector.{name} is {getattr(self, name)}; allowed: above 0, at most 1')
+        if not 0 <= self.least_inside < 1:
+            raise ConfigError(f'detector.least_inside is {self.least_inside}; allowed: 0 to below 1')
         if self.dtype not in DTYPES:
             raise ConfigError(f"detector.dtype is '{self.dtype}'; allowed: {sorted(DTYPES)}")
         if self.cached_texts < 1:
@@ -153,8 +156,8 @@ class OwlVitDetector:
     def _choose(self, scores, boxes, queries, limits, size) -> list[Detection]:
         token, query = torch.nonzero(scores >= limits, as_tuple=True)
         found, values = clip(boxes[token], size[1], size[0]), scores[token, query]
-        has_area = (found[:, 2:] > found[:, :2]).all(1)
-        found, values, query = found[has_area], values[has_area], query[has_area]
+        is_inside = measure_area(found) > self.config.least_inside * measure_area(boxes[token])
+        found, values, query = found[is_inside], values[is_inside], query[is_inside]
         kept = suppress_by_group(found, values, query, self.config.duplicate_iou)
         kept = drop_rivals(found, query, kept, queries, self.config.rival_iou)
         return [Detection(queries[int(query[i])], float(values[i]), tuple(float(v) for v in found[i])) for i in kept]
