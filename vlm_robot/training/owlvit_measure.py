@@ -195,7 +195,7 @@ def _summarise_errors(errors: list[float]) -> dict:
     }
 
 
-def choose_threshold(model: str, scenes: int = 100, most_alarms: float = 0.01) -> float:
+def choose_threshold(model: str, scenes: int = 100, most_alarms: float = 0.005) -> float:
     """Return the least score with at most ``most_alarms`` false alarms on validation tables."""
     detector, absent = OwlVitDetector(OwlVitConfig(model=model)), []
     labels = list_labels()
