@@ -66,7 +66,7 @@ def test_what_is_no_sentence_is_an_error(table, sentence):
 
 
 def test_a_cancelled_task_ends_as_cancelled(table):
-    world, agent = table
+    _, agent = table
     result = agent.run('put the red block in the green bowl', is_cancelled=lambda: True)
     assert result.status == 'cancelled'
     assert result.steps == ()
@@ -74,13 +74,9 @@ def test_a_cancelled_task_ends_as_cancelled(table):
 
 def test_cancelling_in_mid_motion_halts_the_arm(table):
     world, agent = table
-    asked = []
-
-    def is_cancelled():
-        asked.append(world.time)
-        return len(asked) > 40
-
-    result = agent.run('put the red block in the green bowl', is_cancelled=is_cancelled)
+    start = world.time
+    # 1.5 simulated seconds are in the middle of the first pick, whatever the machine's speed.
+    result = agent.run('put the red block in the green bowl', is_cancelled=lambda: world.time > start + 1.5)
     assert result.status == 'cancelled' and result.steps == ()
     before = agent.arm.tcp_pose()[:3, 3]
     world.settle(0.5)

@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 from vlm_robot.errors import ScenarioError
 from vlm_robot.geometry import deproject, invert, project, transform_points
 from vlm_robot.sim.bodies import build_bowl_surface
-from vlm_robot.sim.bullet_camera import CAMERAS, BulletCamera
-from vlm_robot.sim.world import Placement, World, resting_height
+from vlm_robot.sim.bullet_camera import BulletCamera, CAMERAS
+from vlm_robot.sim.world import Placement, resting_height, World
 from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT
 
 

@@ -1,6 +1,7 @@
 """Tests for evaluation/metrics.py."""
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 import pytest
 
 from vlm_robot.evaluation.metrics import attribute_failure, mean, wilson_interval

@@ -54,7 +54,7 @@ def run(model: str = 'shipped', repeats: int = 7) -> list[dict]:
 
     theirs_s, ours_s, anew_s = _time_in_turns(
         [
-            lambda: pipe(picture, candidate_labels=labels, threshold=THRESHOLD),
+            lambda: pipe(picture, candidate_labels=list(labels), threshold=THRESHOLD),
             lambda: detector.detect(rgb, labels),
             detect_anew,
         ],

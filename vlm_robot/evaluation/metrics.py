@@ -23,7 +23,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     rate = successes / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    # Rounding must not push a bound past the rate itself, which it equals at 0 and at n.
+    return float(max(0.0, min(centre - half, rate))), float(min(1.0, max(centre + half, rate)))
 
 
 def attribute_failure(tier: str, succeeded: dict[str, bool]) -> str:

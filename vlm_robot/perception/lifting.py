@@ -134,7 +134,9 @@ def lift(detection: Detection, image: RgbdImage, config: LiftingConfig | None = 
     if measured is None:
         return NotLifted(detection, f'no {kind} could be fitted to {int(is_thing.sum())} depth points')
     centre, size, yaw = measured
-    return LiftedDetection(detection, tuple(float(v) for v in centre), tuple(float(v) for v in size), yaw, image.camera)
+    x, y, z = (float(value) for value in centre)
+    length, width, height = (float(value) for value in size)
+    return LiftedDetection(detection, (x, y, z), (length, width, height), yaw, image.camera)
 
 
 def _points_in_box(detection: Detection, image: RgbdImage, config: LiftingConfig) -> tuple[np.ndarray, np.ndarray]:

@@ -159,8 +159,12 @@ class OwlVitDetector:
         is_inside = measure_area(found) > self.config.least_inside * measure_area(boxes[token])
         found, values, query = found[is_inside], values[is_inside], query[is_inside]
         kept = suppress_by_group(found, values, query, self.config.duplicate_iou)
-        kept = drop_rivals(found, query, kept, queries, self.config.rival_iou)
-        return [Detection(queries[int(query[i])], float(values[i]), tuple(float(v) for v in found[i])) for i in kept]
+        best = drop_rivals(found, query, kept, queries, self.config.rival_iou)
+        chosen = []
+        for i in best:
+            left, top, right, bottom = found[i].tolist()
+            chosen.append(Detection(queries[int(query[i])], float(values[i]), (left, top, right, bottom)))
+        return chosen
 
     def _to_pixels(self, boxes: torch.Tensor, height_px: int, width_px: int) -> torch.Tensor:
         if self.model.config.model_type == 'owlv2':  # padded to a square on the right and at the bottom
