@@ -181,21 +181,37 @@ class OptionScore:
 
 
 @dataclass(frozen=True)
+class Question:
+    """
+    What the robot must know from a person before it goes on.
+
+    :param text: one sentence, for example ``Which block: the red block or the blue block?``
+    :param choices: answers that it can use; empty where any words will do.
+    """
+
+    text: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Decision:
-    """What the planner chose and what it weighed, best first; ``reason`` is set when it refuses."""
+    """What the planner chose and weighed, best first; ``reason`` or ``question`` is set when it refuses or asks."""
 
     chosen: OptionScore
     options: tuple[OptionScore, ...]
     reason: str = ''
     seconds: float = 0.0
+    question: Question | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order; ``reason`` says why a plan ends in a refusal."""
+    """Steps in order; ``reason`` says why a plan ends in a refusal, ``program`` is the text it was run from, if any."""
 
     steps: tuple[Step, ...] = ()
     reason: str = ''
+    program: str = ''
+    question: Question | None = None
 
 
 @dataclass(frozen=True)

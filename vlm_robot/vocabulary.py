@@ -9,6 +9,7 @@ x), left is negative y.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 COLOURS = MappingProxyType(
@@ -50,6 +51,21 @@ LOCATIONS = MappingProxyType(
         'middle': (0.52, 0.0),
     }
 )
+
+
+def format_spot(x: float, y: float) -> str:
+    """Return the name of any point of the table, for example ``spot 450 left 100``: 450 mm ahead, 100 mm left."""
+    return f'spot {round(1000 * x)} {"left" if y < 0 else "right"} {round(1000 * abs(y))}'
+
+
+def find_place(name: str) -> tuple[float, float] | None:
+    """Return x and y in metres of a named location or of a spot; None says that it is neither."""
+    if name in LOCATIONS:
+        return LOCATIONS[name]
+    match = re.fullmatch(r'spot (\d{1,4}) (left|right) (\d{1,4})', name)
+    if not match:
+        return None
+    return int(match[1]) / 1000, int(match[3]) / 1000 * (-1 if match[2] == 'left' else 1)
 
 
 def shape_of(label: str) -> str:

@@ -29,9 +29,7 @@ def list_skills() -> list[str]:
 def build_prompt(model: TransformersLanguageModel) -> str:
     """Return a planner's prompt of 200 tokens."""
     text = (
-        'See: '
-        + ', '.join(f'{colour} block' for colour in COLOURS)
-        + '.\nTask: put the red block in the green bowl\n'
+        'See: ' + ', '.join(f'{colour} block' for colour in COLOURS) + '.\nTask: put the red block in the green bowl\n'
     )
     turns = '1. pick up the red block. ok, holding red block.\n2. put it in the green bowl. ok, done.\n'
     ids = model.tokenizer(text + turns * 20)['input_ids'][:PROMPT_TOKENS]
@@ -50,9 +48,7 @@ def score_naively(
         logits = model.model(torch.tensor([ids + tail], device=model.device), use_cache=False).logits[
             0, len(ids) - 1 : -1
         ]
-        picked = torch.log_softmax(logits.float(), dim=-1).gather(
-            1, torch.tensor(tail, device=model.device)[:, None]
-        )
+        picked = torch.log_softmax(logits.float(), dim=-1).gather(1, torch.tensor(tail, device=model.device)[:, None])
         scores.append(ContinuationScore(text, picked.sum().item(), len(tail)))
     return scores
 

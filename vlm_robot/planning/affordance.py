@@ -14,7 +14,7 @@ from vlm_robot.datatypes import Scene, SceneObject, Step
 from vlm_robot.errors import ConfigError
 from vlm_robot.planning.parsing import PLACE_SKILLS
 from vlm_robot.planning.symbolic import CLEARANCE, find_covers, relate
-from vlm_robot.vocabulary import LOCATIONS, shape_of, ZONE_X, ZONE_Y
+from vlm_robot.vocabulary import find_place, shape_of, ZONE_X, ZONE_Y
 
 
 @dataclass(frozen=True)
@@ -123,12 +123,11 @@ def _judge_reach(item: SceneObject, config: AffordanceConfig) -> Affordance:
 
 
 def _judge_location(name: str, scene: Scene) -> Affordance:
-    if name not in LOCATIONS:
+    place = find_place(name)
+    if place is None:
         return Affordance(0.0, f'there is no place called {name}')
     others = (item for item in scene.objects if item.name != scene.held)
-    near = sorted(
-        (math.dist(item.p_base[:2], LOCATIONS[name]), item.name, shape_of(item.label) == 'bowl') for item in others
-    )
+    near = sorted((math.dist(item.p_base[:2], place), item.name, shape_of(item.label) == 'bowl') for item in others)
     for distance, other, is_bowl in near:
         if is_bowl and distance < CLEARANCE[True] - 0.05:  # skills shift a block by up to 5 cm to find a free spot
             return Affordance(0.0, f'the {other} stands at the {name}')

@@ -12,7 +12,7 @@ import math
 
 from vlm_robot.datatypes import Point, Relation, Scene, SceneObject, Step, WorldState
 from vlm_robot.errors import PlanError
-from vlm_robot.vocabulary import BLOCK_SIZE, LOCATIONS, shape_of
+from vlm_robot.vocabulary import BLOCK_SIZE, find_place, LOCATIONS, shape_of
 
 AT_RADIUS = 0.05  # metres XY, the tolerance of the goal predicates (facts of CLIPort and Code as Policies)
 IN_RADIUS = 0.05  # metres XY between a block in a bowl and the bowl
@@ -96,7 +96,7 @@ def apply(step: Step, scene: Scene) -> Scene:
     if not held or step.target not in ('', held):
         raise PlanError(f"{step.skill}: asked to place '{step.target}', the hand holds '{held or 'nothing'}'")
     if step.skill == 'place_at':
-        if step.destination not in LOCATIONS:
+        if find_place(step.destination) is None:
             raise PlanError(f"place_at: no location '{step.destination}'; allowed: {sorted(LOCATIONS)}")
         return _move(scene, held, (*find_spot(step.destination, scene), BLOCK_SIZE / 2), '', None)
     if step.skill not in ('place_in', 'place_on'):
@@ -110,7 +110,10 @@ def apply(step: Step, scene: Scene) -> Scene:
 
 def find_spot(location: str, scene: Scene) -> tuple[float, float]:
     """Return the free place for a block nearest to a location, or its middle where none is free."""
-    x, y = LOCATIONS[location]
+    place = find_place(location)
+    if place is None:
+        raise PlanError(f"there is no place '{location}'; allowed: {sorted(LOCATIONS)}")
+    x, y = place
     others = [item for item in scene.objects if item.name != scene.held]
     for radius in SPOT_RADII:
         for turn in range(8):

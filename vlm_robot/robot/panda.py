@@ -86,9 +86,7 @@ def solve_inverse(T_base_tcp: np.ndarray, seed: np.ndarray, posture: np.ndarray 
 
 def _link(a: float, d: float, alpha: float, angle: float) -> np.ndarray:
     ca, sa, ct, st = np.cos(alpha), np.sin(alpha), np.cos(angle), np.sin(angle)
-    return np.array(
-        [(ct, -st, 0, a), (st * ca, ct * ca, -sa, -d * sa), (st * sa, ct * sa, ca, d * ca), (0, 0, 0, 1)]
-    )
+    return np.array([(ct, -st, 0, a), (st * ca, ct * ca, -sa, -d * sa), (st * sa, ct * sa, ca, d * ca), (0, 0, 0, 1)])
 
 
 def _difference(T: np.ndarray, goal: np.ndarray) -> np.ndarray:

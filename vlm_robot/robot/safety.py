@@ -38,9 +38,7 @@ class SafetyConfig:
         for axis in 'xyz':
             low, high = getattr(self, f'{axis}_min'), getattr(self, f'{axis}_max')
             if not low < high:
-                raise ConfigError(
-                    f'safety.{axis}_min is {low} and {axis}_max is {high}; allowed: min below max'
-                )
+                raise ConfigError(f'safety.{axis}_min is {low} and {axis}_max is {high}; allowed: min below max')
         for name in ('max_speed', 'max_tilt_deg', 'max_width', 'max_force'):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigError(f'safety.{name} is {getattr(self, name)}; allowed: above 0')
@@ -149,19 +147,13 @@ def check_pose(T_base_tcp: np.ndarray, config: SafetyConfig) -> str:
     if T.shape != (4, 4) or not np.isfinite(T).all():
         return f'the pose must be a (4, 4) matrix of finite numbers; got shape {T.shape}: {T.tolist()}'
     R = T[:3, :3]
-    if (
-        not np.allclose(R @ R.T, np.eye(3), atol=1e-4)
-        or np.linalg.det(R) < 0
-        or not np.allclose(T[3], (0, 0, 0, 1))
-    ):
+    if not np.allclose(R @ R.T, np.eye(3), atol=1e-4) or np.linalg.det(R) < 0 or not np.allclose(T[3], (0, 0, 0, 1)):
         return f'the pose must be a rigid transform; got {T.round(4).tolist()}'
     for axis, value in zip('xyz', T[:3, 3], strict=True):
         low, high = getattr(config, f'{axis}_min'), getattr(config, f'{axis}_max')
         if not low <= value <= high:
             place = 'the table or the workspace' if axis == 'z' else 'the workspace'
-            return (
-                f'the tool was asked to go to {axis} = {value:.3f} m; {place} allows {low:.3f} to {high:.3f}'
-            )
+            return f'the tool was asked to go to {axis} = {value:.3f} m; {place} allows {low:.3f} to {high:.3f}'
     tilt_deg = float(np.degrees(np.arccos(np.clip(-R[2, 2], -1.0, 1.0))))
     if tilt_deg > config.max_tilt_deg:
         return f'the hand was asked to tilt by {tilt_deg:.1f} degrees; allowed: {config.max_tilt_deg} degrees'

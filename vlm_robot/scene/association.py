@@ -28,9 +28,7 @@ class TrackerConfig:
     """How detections become objects."""
 
     gate: float = 0.06  # m, a detection this near to an object of the same label is that object
-    merge_distance: float = (
-        0.03  # m, two labels of one shape nearer than this are one object: blocks are 4 cm apart
-    )
+    merge_distance: float = 0.03  # m, two labels of one shape nearer than this are one object: blocks are 4 cm apart
     forget_after: int = 3  # looks in which an object should have been seen and was not
     confirm_after: int = 1  # looks in which a thing must have been seen before the scene holds it
     smoothing: float = 0.5  # 0..1, weight of the newest position while an object rests
@@ -77,9 +75,7 @@ class SceneTracker:
         held = next((names[id(track)] for track in tracks if track.is_held), '')
         return Scene(objects, relations_of(objects, held), held, self._stamp)
 
-    def update(
-        self, lifted: Sequence[LiftedDetection], stamp: float, camera: str, queries: Sequence[str]
-    ) -> Scene:
+    def update(self, lifted: Sequence[LiftedDetection], stamp: float, camera: str, queries: Sequence[str]) -> Scene:
         """
         Take in one look of one camera and return the new scene.
 
@@ -176,9 +172,7 @@ def merge_labels(lifted: Sequence[LiftedDetection], distance: float) -> list[Lif
     for item in sorted(lifted, key=lambda x: (-x.detection.score, x.detection.label, x.p_base)):
         shape = shape_of(item.detection.label)
         apart = [
-            np.linalg.norm(np.subtract(item.p_base, o.p_base))
-            for o in kept
-            if shape_of(o.detection.label) == shape
+            np.linalg.norm(np.subtract(item.p_base, o.p_base)) for o in kept if shape_of(o.detection.label) == shape
         ]
         if min(apart, default=np.inf) > distance:
             kept.append(item)

@@ -47,9 +47,7 @@ class Track:
         self.hits, self.misses, self.stamp = self.hits + 1, 0, max(self.stamp, stamp)
         for known in {*self.label_scores, label}:
             new = score if known == label else 0.0
-            self.label_scores[known] = (1 - LABEL_MEMORY) * self.label_scores.get(
-                known, 0.0
-            ) + LABEL_MEMORY * new
+            self.label_scores[known] = (1 - LABEL_MEMORY) * self.label_scores.get(known, 0.0) + LABEL_MEMORY * new
         best = max(self.label_scores, key=lambda known: (self.label_scores[known], known))
         if self.label_scores[best] > LABEL_LEAD * self.label_scores.get(self.label, 0.0):
             self.label = best

@@ -22,9 +22,7 @@ from vlm_robot.sim.world import TIME_STEP, World
 ARM_JOINTS = tuple(range(7))
 FINGER_JOINTS = (9, 10)
 ARM_FORCES = (87.0,) * 4 + (12.0,) * 3  # N m, the real robot's limits
-HOME_POSE = np.array(
-    [[1.0, 0, 0, 0.30], [0, -1, 0, 0], [0, 0, -1, 0.42], [0, 0, 0, 1]]
-)  # behind the zone, high
+HOME_POSE = np.array([[1.0, 0, 0, 0.30], [0, -1, 0, 0], [0, 0, -1, 0.42], [0, 0, 0, 1]])  # behind the zone, high
 FINGER_SPEED = 0.10  # m/s of each finger
 SETTLE_TIME = 0.5  # seconds a finished line may take to come to rest
 GRIPPER_TIMEOUT = 2.0  # seconds
@@ -89,9 +87,7 @@ class BulletArm:
         if self._grip is not None:
             raise MotionError('the fingers move already; wait until that motion is done, or stop it')
         if not (0.0 <= width <= 0.08 and 0.0 < force <= 70.0):
-            raise MotionError(
-                f'gripper asked for {width} m with {force} N; allowed: 0 to 0.08 m, above 0 to 70 N'
-            )
+            raise MotionError(f'gripper asked for {width} m with {force} N; allowed: 0 to 0.08 m, above 0 to 70 N')
         self._drive_fingers(width, force)
         self._grip_goal, self._grip_clock, self._grip_rest = width, 0.0, 0
         self._grip = Motion('the gripper motion')
@@ -133,8 +129,7 @@ class BulletArm:
         if self.gripper_width() <= 0.002:
             return False
         touching = [
-            p.getContactPoints(self.body, linkIndexA=link, physicsClientId=self.client)
-            for link in FINGER_JOINTS
+            p.getContactPoints(self.body, linkIndexA=link, physicsClientId=self.client) for link in FINGER_JOINTS
         ]
         return all(any(contact[2] != self.body for contact in contacts) for contacts in touching)
 
@@ -142,9 +137,7 @@ class BulletArm:
         """Return the moving joints as a ROS joint state wants them."""
         joints = ARM_JOINTS + FINGER_JOINTS
         states = self._states(joints)
-        names = tuple(
-            p.getJointInfo(self.body, joint, physicsClientId=self.client)[1].decode() for joint in joints
-        )
+        names = tuple(p.getJointInfo(self.body, joint, physicsClientId=self.client)[1].decode() for joint in joints)
         return JointStates(names, tuple(s[0] for s in states), tuple(s[1] for s in states))
 
     def tick(self) -> None:
@@ -166,9 +159,7 @@ class BulletArm:
         goal, velocity = self._trajectory.at(self._clock)
         if np.abs(goal - q).max() > LAG or (self._descends and self._push() > CONTACT_FORCE):
             z = panda.solve_forward(q)[0][2, 3]
-            self._end_move(
-                q, f'{motion.what} ran against something at z = {z:.3f} m and halted', blocked=True
-            )
+            self._end_move(q, f'{motion.what} ran against something at z = {z:.3f} m and halted', blocked=True)
         elif self._clock < self._trajectory.duration:
             self._drive(goal, velocity)
         else:
@@ -188,9 +179,7 @@ class BulletArm:
             else:
                 self._end_move(q, reason, blocked=True)
 
-    def _end_move(
-        self, hold: np.ndarray, error: str = '', blocked: bool = False, cancelled: bool = False
-    ) -> None:
+    def _end_move(self, hold: np.ndarray, error: str = '', blocked: bool = False, cancelled: bool = False) -> None:
         self._hold(hold)
         motion, self._move, self._trajectory = self._move, None, None
         assert motion is not None

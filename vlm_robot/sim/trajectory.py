@@ -72,9 +72,7 @@ def plan_line(q_start: np.ndarray, T_base_tcp: np.ndarray, speed: float) -> Traj
     :raises MotionError: speed or pose make no sense, or a point of the line cannot be reached.
     """
     if not (np.isfinite(speed) and speed > 0 and np.isfinite(T_base_tcp).all()):
-        raise MotionError(
-            f'a move needs a finite pose and a speed above 0; got {speed} m/s to {T_base_tcp.tolist()}'
-        )
+        raise MotionError(f'a move needs a finite pose and a speed above 0; got {speed} m/s to {T_base_tcp.tolist()}')
     T_start = panda.solve_forward(q_start)[0]
     shift = T_base_tcp[:3, 3] - T_start[:3, 3]
     turn = Rotation.from_matrix(T_base_tcp[:3, :3] @ T_start[:3, :3].T).as_rotvec()

@@ -49,9 +49,7 @@ def rectangle(centre, half_along: float, half_across: float, yaw: float) -> np.n
     along = np.array([np.cos(yaw), np.sin(yaw)])
     across = np.array([-along[1], along[0]])
     signs = ((1, 1), (-1, 1), (-1, -1), (1, -1))
-    return np.array(
-        [np.asarray(centre) + a * half_along * along + b * half_across * across for a, b in signs]
-    )
+    return np.array([np.asarray(centre) + a * half_along * along + b * half_across * across for a, b in signs])
 
 
 def outline_hand(xyz, yaw: float, opening: float) -> list[Footprint]:
@@ -131,9 +129,7 @@ def _measure_object(part: Footprint, item: SceneObject) -> float:
         return measure_gap(part.corners, rectangle((x, y), half, half, item.yaw))
     if part.low >= BOWL_HEIGHT:
         return NO_OBSTACLE
-    outer = (
-        BOWL_DIAMETER / 2
-    )  # the wall leans outwards: the higher the part ends, the wider the bowl is for it
+    outer = BOWL_DIAMETER / 2  # the wall leans outwards: the higher the part ends, the wider the bowl is for it
     rise = max(part.low, 0.0) / BOWL_HEIGHT
     inner = BOWL_FLOOR_RADIUS + rise * (outer - BOWL_WALL - BOWL_FLOOR_RADIUS)
     return measure_ring_gap(part.corners, (x, y), inner, outer)

@@ -15,7 +15,7 @@ from vlm_robot.robot.safety import CancellableArm, SafeArm
 from vlm_robot.skills.grasping import find_cover
 from vlm_robot.skills.motions import is_holding, rise, SkillConfig
 from vlm_robot.skills.table import SKILLS, SkillSpec
-from vlm_robot.vocabulary import LOCATIONS, shape_of
+from vlm_robot.vocabulary import find_place, LOCATIONS, shape_of
 
 PSEUDO_SKILLS = ('done', 'refuse')  # decisions of a planner that move nothing
 
@@ -70,11 +70,7 @@ def check_step(step: Step, scene: Scene) -> str:
         known = (*SKILLS, *PSEUDO_SKILLS)
         raise PlanError(f"there is no skill '{step.skill}'{name_nearest(step.skill, known)}")
     spec = SKILLS[step.skill]
-    return (
-        _check_hand(spec, step, scene)
-        or _check_target(spec, step, scene)
-        or _check_destination(spec, step, scene)
-    )
+    return _check_hand(spec, step, scene) or _check_target(spec, step, scene) or _check_destination(spec, step, scene)
 
 
 def held_after(step: Step, held: str, gripper_width: float, config: SkillConfig | None = None) -> str:
@@ -115,11 +111,9 @@ def _check_destination(spec: SkillSpec, step: Step, scene: Scene) -> str:
     if not spec.destination:
         return ''
     if spec.destination == 'location':
-        if step.destination in LOCATIONS:
+        if find_place(step.destination):
             return ''
-        return (
-            f"there is no place '{step.destination}' on the table{name_nearest(step.destination, LOCATIONS)}"
-        )
+        return f"there is no place '{step.destination}' on the table{name_nearest(step.destination, LOCATIONS)}"
     destination = scene.find(step.destination)
     if destination is None:
         return f"there is no '{step.destination}' in the scene{name_nearest(step.destination, scene.names)}"

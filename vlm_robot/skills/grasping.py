@@ -23,9 +23,7 @@ OPENINGS = (
     0.056,
 )  # metres, widest first: a wide one forgives errors, a narrow one fits between things
 RELEASE_WIDTH = 0.050  # metres: opens enough to let go, not enough to push a neighbour or to wedge in a bowl
-GRASP_RISE = (
-    0.008  # metres above a block's centre where it is held: it hangs, and the tips stay clear of the floor
-)
+GRASP_RISE = 0.008  # metres above a block's centre where it is held: it hangs, and the tips stay clear of the floor
 BOWL_GRASP_RISE = 0.014  # metres, the same in a bowl, whose wall leans in on low fingers
 BOWL_SHIFTS = (
     0.0,

@@ -23,9 +23,7 @@ from vlm_robot.skills.grasping import Grasp
 class SkillConfig:
     """Numbers of all skills; metres, metres per second, newtons."""
 
-    travel_z: float = (
-        0.24  # m, tool height in transit: 0.12 for a stack of 3, 0.03 for a held block, and room
-    )
+    travel_z: float = 0.24  # m, tool height in transit: 0.12 for a stack of 3, 0.03 for a held block, and room
     travel_speed: float = 0.55  # m/s in free air
     approach_speed: float = 0.30  # m/s within reach of objects
     release_speed: float = 0.08  # m/s, the last centimetres before letting go

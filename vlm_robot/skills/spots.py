@@ -16,9 +16,7 @@ from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
 
 YAWS = (np.pi / 2, 0.0, np.pi / 4, 3 * np.pi / 4)  # radians; fingers along base y first
 BOWL_BOTTOM = 0.004  # metres, thickness of a bowl's floor
-BOWL_DROP = (
-    0.008  # metres a block falls into an empty part of a bowl, so that the fingers stay clear of the wall
-)
+BOWL_DROP = 0.008  # metres a block falls into an empty part of a bowl, so that the fingers stay clear of the wall
 BOWL_OFFSET = 0.019  # metres from the bowl's centre for the first of two cubes side by side
 OVERLAP = 0.036  # metres between centres below which one cube would rest on the other
 SIDE_BY_SIDE, MOST_OFFSET = 0.041, 0.028  # metres between their centres; the farthest off the bowl's centre
@@ -67,9 +65,7 @@ def find_bowl_spot(bowl: SceneObject, scene: Scene) -> Grasp:
     return max(options, key=lambda plan: (-round(plan.T_base_tcp[2, 3], 2), min(plan.clearance, ENOUGH)))
 
 
-def _bowl_places(
-    bowl: SceneObject, contents: list[SceneObject]
-) -> list[tuple[float, float, tuple[float, ...]]]:
+def _bowl_places(bowl: SceneObject, contents: list[SceneObject]) -> list[tuple[float, float, tuple[float, ...]]]:
     """Return x, y and finger directions to try: beside the middle, or opposite to and on top of others."""
     x, y = bowl.p_base[:2]
     if not contents:
@@ -93,9 +89,7 @@ def _is_level(item: SceneObject) -> bool:
 
 def _supports(place, contents: list[SceneObject]) -> list[SceneObject]:
     """Return the cubes that would carry one set down at the place: the topmost ones under it."""
-    below = [
-        item for item in contents if np.hypot(place[0] - item.p_base[0], place[1] - item.p_base[1]) < OVERLAP
-    ]
+    below = [item for item in contents if np.hypot(place[0] - item.p_base[0], place[1] - item.p_base[1]) < OVERLAP]
     top = max((item.p_base[2] for item in below), default=0.0)
     return [item for item in below if item.p_base[2] > top - BLOCK_SIZE / 2]
 

@@ -47,13 +47,9 @@ SKILLS: Mapping[str, SkillSpec] = MappingProxyType(
         spec.name: spec
         for spec in (
             SkillSpec('pick', pick, 'block', '', 'empty', 'take a block into the hand'),
-            SkillSpec(
-                'place_on', place_on, 'block', 'block', 'holding', 'set the held block on another block'
-            ),
+            SkillSpec('place_on', place_on, 'block', 'block', 'holding', 'set the held block on another block'),
             SkillSpec('place_in', place_in, 'block', 'bowl', 'holding', 'lay the held block into a bowl'),
-            SkillSpec(
-                'place_at', place_at, 'block', 'location', 'holding', 'set the held block on a table location'
-            ),
+            SkillSpec('place_at', place_at, 'block', 'location', 'holding', 'set the held block on a table location'),
             SkillSpec('go_home', go_home, '', '', 'any', 'take the arm out of the view'),
         )
     }
