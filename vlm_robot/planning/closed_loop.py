@@ -15,8 +15,8 @@ import time
 
 from vlm_robot.datatypes import Decision, Plan, Scene, SkillResult, Step, StepRecord, TaskResult
 from vlm_robot.errors import ConfigError, PerceptionError, SentenceError
-from vlm_robot.planning.parsing import format_step
-from vlm_robot.planning.prompt import begin, History, observe
+from vlm_robot.planning.domain import TABLE
+from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import SayCanPlanner
 
 EXAMPLE = "for example: 'put the red block in the green bowl'"
@@ -95,6 +95,7 @@ class _Task:
 
     def __init__(self, sentence, planner, look, act, is_cancelled, on_record, config):
         self.sentence, self.planner, self.config = sentence, planner, config
+        self.domain = getattr(planner, 'domain', TABLE)
         self.look, self.act, self.is_cancelled, self.on_record = look, act, is_cancelled, on_record
         self.records: list[StepRecord] = []
         self.plan = Plan()
@@ -111,7 +112,7 @@ class _Task:
         if self.plan.reason:
             self._note(projection.decisions[-1], SkillResult(False, self.plan.reason))
             return self.end('refused', self.plan.reason)
-        history = begin(scene)
+        history = self.domain.begin(scene)
         for _ in range(self.config.max_steps):
             if self.is_cancelled():
                 return self.end('cancelled', f'cancelled after {len(self.records)} steps')
@@ -147,11 +148,11 @@ class _Task:
             self._note(decision, result, '', started)
             return scene, history, self.end('cancelled', result.reason or 'cancelled on request')
         after = self.look()
-        record = self._note(decision, result, observe(scene, after, step, result), started)
+        record = self._note(decision, result, self.domain.observe(scene, after, step, result), started)
         return after, history.add(record), self._check_progress(step, result)
 
     def _check_progress(self, step: Step, result: SkillResult) -> TaskResult | None:
-        words = format_step(step)
+        words = self.domain.format_step(step)
         if result.success:
             self.successes[step] += 1
             if self.successes[step] > self.config.max_repeats:
@@ -175,7 +176,7 @@ class _Task:
         return record
 
     def _sum_up(self) -> str:
-        words = [format_step(r.decision.chosen.step) for r in self.records[:-1] if r.result.success]
+        words = [self.domain.format_step(r.decision.chosen.step) for r in self.records[:-1] if r.result.success]
         return f'done: {", ".join(words)}' if words else 'nothing to do: it is so already'
 
     def end(self, status: str, reason: str) -> TaskResult:

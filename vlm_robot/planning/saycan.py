@@ -18,14 +18,12 @@ import time
 from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, SkillResult, Step, StepRecord
 from vlm_robot.errors import ConfigError
 from vlm_robot.language.language_model import ContinuationScore, LanguageModel
-from vlm_robot.planning.affordance import AffordanceConfig, judge
-from vlm_robot.planning.options import build_options, read_proposal, say
+from vlm_robot.planning.affordance import AffordanceConfig
+from vlm_robot.planning.domain import Domain, TABLE
 from vlm_robot.planning.parsing import WHICH_ONE
-from vlm_robot.planning.prompt import begin, History, observe, write_prompt
-from vlm_robot.planning.symbolic import apply
+from vlm_robot.planning.prompt import History
 
 MEMORY = 64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
-NOT_UNDERSTOOD = 'this is nothing that can be done with the blocks, bowls and places on this table'
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,13 @@ class Projection:
 
 
 class SayCanPlanner:
-    """Chooses the next skill; ``prompt.begin(scene)`` is the history of a task that starts now."""
+    """Chooses the next skill; ``domain.begin(scene)`` is the history of a task that starts now."""
 
-    def __init__(self, model: LanguageModel, config: SayCanConfig = SayCanConfig()):
-        """Keep the model; nothing is loaded here."""
+    def __init__(self, model: LanguageModel, config: SayCanConfig = SayCanConfig(), domain: Domain = TABLE):
+        """Keep the model and the world it plans for; nothing is loaded here."""
         self.model = model
         self.config = config
+        self.domain = domain
         self._memory: OrderedDict[tuple, list[ContinuationScore]] = OrderedDict()
 
     def decide(self, sentence: str, scene: Scene, history: History | None = None) -> Decision:
@@ -73,14 +72,14 @@ class SayCanPlanner:
         ``decision.reason`` is set when the chosen step is a refusal.
         """
         started = time.perf_counter()
-        prompt = write_prompt(sentence, history or begin(scene))
-        steps = list(build_options(scene, only_fitting_hand=self.config.only_fitting_hand))
-        scores = self._score(prompt, [say(step, scene.held) for step in steps])
+        prompt = self.domain.write_prompt(sentence, history or self.domain.begin(scene))
+        steps = list(self.domain.options(scene, self.config.only_fitting_hand))
+        scores = self._score(prompt, [self.domain.say(step, scene.held) for step in steps])
         if sum(math.exp(score.logprob) for score in scores) < self.config.coverage:
-            proposal = read_proposal(self.model.generate(prompt, 24, ('.', '\n')), scene.held, steps)
+            proposal = self.domain.read_proposal(self.model.generate(prompt, 24, ('.', '\n')), scene.held, steps)
             if proposal:
                 steps.append(proposal)
-                scores = [*scores, *self._score(prompt, [say(proposal, scene.held)])]
+                scores = [*scores, *self._score(prompt, [self.domain.say(proposal, scene.held)])]
         options = self._combine(steps, scores, scene)
         chosen, reason = self._choose(options, scene)
         return Decision(chosen, options, reason, time.perf_counter() - started)
@@ -91,16 +90,16 @@ class SayCanPlanner:
 
     def project(self, sentence: str, scene: Scene) -> Projection:
         """Return a whole plan and its decisions; nothing moves."""
-        history, decisions, seen = begin(scene), [], [scene]
+        history, decisions, seen = self.domain.begin(scene), [], [scene]
         for _ in range(self.config.max_steps):
             decision = self.decide(sentence, scene, history)
             decisions.append(decision)
             step = decision.chosen.step
             if step.skill in ('done', 'refuse'):
                 return _end(decisions, decision.reason)
-            after = apply(step, scene)
+            after = self.domain.apply(step, scene)
             result = SkillResult(True)
-            history = history.add(StepRecord(decision, result, observe(scene, after, step, result)))
+            history = history.add(StepRecord(decision, result, self.domain.observe(scene, after, step, result)))
             if (
                 sum(
                     old.held == after.held and old.relations == after.relations and old.objects == after.objects
@@ -130,7 +129,7 @@ class SayCanPlanner:
         total = sum(math.exp(weight - peak) for weight in weights)
         options = []
         for step, score, weight in zip(steps, scores, weights):
-            can = judge(step, scene, self.config.affordance)
+            can = self.domain.judge(step, scene, self.config.affordance)
             language = math.exp(weight - peak) / total
             options.append(
                 OptionScore(
@@ -153,20 +152,23 @@ class SayCanPlanner:
         if against <= self.config.impossible_share and options[0].step.skill != 'refuse':
             return options[0], ''
         refusal = max(refusals, key=lambda option: option.language)
-        return refusal, _explain(refusal, impossible, options, scene)
+        return refusal, self._explain(refusal, impossible, options, scene)
 
-
-def _explain(
-    refusal: OptionScore, impossible: Sequence[OptionScore], options: Sequence[OptionScore], scene: Scene
-) -> str:
-    """Return why nothing is done: the impossible thing that the words want, or else what the model says."""
-    wish = max(impossible, key=lambda option: option.language, default=None)
-    rivals = (o.language for o in options if o.affordance > 0 and o.step.target and o.step.skill != 'refuse')
-    if wish and wish.language > max(0.02, 2 * max(rivals, default=0.0)):
-        return wish.reason
-    if refusal.step.target == WHICH_ONE:
-        return f'several things fit; say which one: {", ".join(scene.names) or "nothing is in view"}'
-    return NOT_UNDERSTOOD
+    def _explain(
+        self,
+        refusal: OptionScore,
+        impossible: Sequence[OptionScore],
+        options: Sequence[OptionScore],
+        scene: Scene,
+    ) -> str:
+        """Return why nothing is done: the impossible thing that the words want, or else what the model says."""
+        wish = max(impossible, key=lambda option: option.language, default=None)
+        rivals = (o.language for o in options if o.affordance > 0 and o.step.target and o.step.skill != 'refuse')
+        if wish and wish.language > max(0.02, 2 * max(rivals, default=0.0)):
+            return wish.reason
+        if refusal.step.target == WHICH_ONE:
+            return f'several things fit; say which one: {", ".join(scene.names) or "nothing is in view"}'
+        return self.domain.not_understood
 
 
 def _refuse(decision: Decision) -> Decision:
