@@ -92,3 +92,56 @@ def test_bad_goals_name_the_cure(data, words):
 def test_unknown_objects_are_named():
     with pytest.raises(ScenarioError, match="did you mean 'red block'"):
         parse_goal({'in': ['red blok', 'green bowl']}).holds(state(red_block=BOWL, green_bowl=BOWL))
+
+
+def test_near_is_wider_than_at():
+    x, y = LOCATIONS['top left corner']
+    there = state(red_block=(x + 0.07, y + 0.05, 0.02))
+    assert parse_goal({'near': ['red block', 'top left corner']}).holds(there)
+    assert not parse_goal({'at': ['red block', 'top left corner']}).holds(there)
+
+
+@pytest.mark.parametrize(('area', 'y'), [('left area', -0.1), ('right area', 0.1)])
+def test_left_is_where_y_is_negative(area, y):
+    goal = parse_goal({'area': ['red block', area]})
+    assert goal.holds(state(red_block=(0.5, y, 0.02)))
+    assert not goal.holds(state(red_block=(0.5, -y, 0.02)))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'step'), [('horizontal', (0.0, 0.1)), ('vertical', (0.1, 0.0)), ('diagonal', (0.06, 0.1))]
+)
+def test_a_row_is_of_exactly_one_kind(kind, step):
+    points = {name: (0.45 + i * step[0], i * step[1], 0.02) for i, name in enumerate('abc')}
+    kinds = ('horizontal', 'vertical', 'diagonal')
+    assert [k for k in kinds if parse_goal({'row': [*'abc', k]}).holds(WorldState(points))] == [kind]
+
+
+def test_beside_knows_the_side():
+    there = state(red_block=(0.5, -0.03, 0.02), green_bowl=BOWL)  # 13 cm to the left of the bowl
+    sides = ('left', 'right', 'top', 'bottom')
+    assert [s for s in sides if parse_goal({'beside': ['red block', 'green bowl', s]}).holds(there)] == ['left']
+
+
+def test_a_stack_holds_in_any_order_and_not_in_pieces():
+    tower = {'a': (0.5, 0, 0.10), 'b': (0.5, 0, 0.02), 'c': (0.51, 0, 0.06)}
+    goal = parse_goal({'stack': ['a', 'b', 'c']})
+    assert goal.holds(WorldState(tower))
+    assert not goal.holds(WorldState(tower | {'a': (0.6, 0, 0.02)}))
+    assert not goal.holds(WorldState(tower | {'a': (0.5, 0, 0.14)}))
+
+
+def test_then_needs_the_order_and_the_last_to_stay():
+    goal = parse_goal({'then': [{'at': ['a', 'top side']}, {'at': ['a', 'middle']}]})
+    top, middle, left = (WorldState({'a': (*LOCATIONS[k], 0.02)}) for k in ('top side', 'middle', 'left side'))
+    assert goal.holds(top, left, middle)
+    assert not goal.holds(middle, top)
+    assert not goal.holds(top, middle, left)
+    assert goal.recall(left, top, left) == 0.5
+    assert goal.recall(left, left, top, middle) == 1
+
+
+def test_recall_counts_parts_of_a_chain():
+    goal = parse_goal({'all': [{'any': [{'at': ['a', p]} for p in LOCATIONS]}, {'at': ['b', 'middle']}]})
+    start = WorldState({'a': (0.45, 0.1, 0.02), 'b': (0.45, -0.1, 0.02)})
+    assert goal.recall(start, WorldState(dict(start.positions) | {'a': (*LOCATIONS['top side'], 0.02)})) == 0.5

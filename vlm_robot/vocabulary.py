@@ -51,6 +51,8 @@ LOCATIONS = MappingProxyType(
         'middle': (0.52, 0.0),
     }
 )
+# Halves of the table: axis of (x, y), and on which side of the middle.
+AREAS = MappingProxyType({'left area': (1, -1), 'right area': (1, 1), 'top area': (0, -1), 'bottom area': (0, 1)})
 
 
 def format_spot(x: float, y: float) -> str:
