@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from vlm_robot.errors import ConfigError, name_nearest
-from vlm_robot.language.transformers_model import TransformersConfig
+from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.perception.lifting import LiftingConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
@@ -46,7 +46,7 @@ class AgentConfig:
     detector: OwlVitConfig = field(default_factory=OwlVitConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     scene: TrackerConfig = field(default_factory=TrackerConfig)
-    language: TransformersConfig = field(default_factory=TransformersConfig)
+    language: LanguageConfig = field(default_factory=LanguageConfig)
     planner: SayCanConfig = field(default_factory=SayCanConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     skills: SkillConfig = field(default_factory=SkillConfig)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vlm_robot.config import AgentConfig
 from vlm_robot.evaluation.episodes import Stack
-from vlm_robot.language.transformers_model import TransformersLanguageModel
+from vlm_robot.language.language_loading import load_language_model
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.planning.saycan import SayCanPlanner
 
@@ -13,8 +13,8 @@ def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
     """
     Load the language model, and the detector where the run ``sees``.
 
-    :raises ModelError: a checkpoint cannot be loaded.
+    :raises ModelError: a checkpoint cannot be loaded, or the language server is down.
     """
-    model = TransformersLanguageModel(config.language)
+    model = load_language_model(config.language)
     detector = OwlVitDetector(config.detector) if sees else None
     return Stack(config, model, SayCanPlanner(model, config.planner), detector)

@@ -158,11 +158,14 @@ def _is_uniform(value: Any) -> bool:
 
 
 def _read_comments(kind: type) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for parent in kind.__bases__:  # their fields are fields of this one too
+        if dataclasses.is_dataclass(parent):
+            found |= _read_comments(parent)
     try:
         source = inspect.cleandoc('\n' + inspect.getsource(kind))
     except (OSError, TypeError):
-        return {}
-    found: dict[str, str] = {}
+        return found
     line_name = ''
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         match = re.match(r'\s+(\w+)\s*:', token.line)

@@ -19,7 +19,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from vlm_robot.datatypes import Scene, SkillResult, Step, StepRecord, TaskResult
 from vlm_robot.errors import MotionCancelled, VlmRobotError
-from vlm_robot.language.transformers_model import TransformersConfig, TransformersLanguageModel
+from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
@@ -38,7 +38,7 @@ class PlannerNodeConfig:
     """Which language model plans, and how."""
 
     autostart: bool = True  # configure and activate without being told; false where a lifecycle manager does it
-    language: TransformersConfig = field(default_factory=TransformersConfig)
+    language: LanguageConfig = field(default_factory=LanguageConfig)
     planner: SayCanConfig = field(default_factory=SayCanConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     link: LinkConfig = field(default_factory=LinkConfig)
@@ -71,7 +71,7 @@ class PlannerNode(LifecycleNode):
         """Load the language model."""
         begin = time.monotonic()
         try:
-            model = TransformersLanguageModel(self.config.language)
+            model = load_language_model(self.config.language)
         except VlmRobotError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import time
 
 from vlm_robot.datatypes import Decision, Plan, Scene, SkillResult, Step, StepRecord, TaskResult
-from vlm_robot.errors import ConfigError, PerceptionError, SentenceError
+from vlm_robot.errors import ConfigError, ModelError, PerceptionError, SentenceError
 from vlm_robot.planning.domain import TABLE
 from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import SayCanPlanner
@@ -88,6 +88,8 @@ def run_task(
         return task.run()
     except PerceptionError as error:
         return task.end('failed', f'the robot cannot see: {error}')
+    except ModelError as error:  # nothing moves while the planner thinks, so the arm is at rest
+        return task.end('failed', f'the robot cannot decide: {error}')
 
 
 class _Task:
