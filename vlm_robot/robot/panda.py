@@ -45,12 +45,12 @@ def solve_forward(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     T = np.eye(4)
     axes, origins = np.empty((7, 3)), np.empty((7, 3))
-    for i, ((a, d, alpha), angle) in enumerate(zip(DH, q, strict=True)):
-        T = T @ _link(a, d, alpha, angle)
+    for i, link in enumerate(_build_links(q)):
+        T = T @ link
         axes[i], origins[i] = T[:3, 2], T[:3, 3]
-    T = T @ _link(0.0, TCP_OFFSET, 0.0, HAND_TURN)
-    jacobian = np.concatenate([np.cross(axes, T[:3, 3] - origins), axes], axis=1).T
-    return T, jacobian
+    T = T @ T_FLANGE_TCP
+    (x, y, z), (u, v, w) = axes.T, (T[:3, 3] - origins).T
+    return T, np.array([y * w - z * v, z * u - x * w, x * v - y * u, x, y, z])
 
 
 def solve_inverse(T_base_tcp: np.ndarray, seed: np.ndarray, posture: np.ndarray = WORK_POSTURE) -> np.ndarray:
@@ -84,12 +84,33 @@ def solve_inverse(T_base_tcp: np.ndarray, seed: np.ndarray, posture: np.ndarray 
     )
 
 
-def _link(a: float, d: float, alpha: float, angle: float) -> np.ndarray:
-    ca, sa, ct, st = np.cos(alpha), np.sin(alpha), np.cos(angle), np.sin(angle)
-    return np.array([(ct, -st, 0, a), (st * ca, ct * ca, -sa, -d * sa), (st * sa, ct * sa, ca, d * ca), (0, 0, 0, 1)])
+def _build_links(q: np.ndarray) -> np.ndarray:
+    """Return (7, 4, 4), each joint's pose relative to the one before it."""
+    cosines, sines = np.cos(q), np.sin(q)
+    links = STILL_LINKS.copy()
+    links[:, :3, 0] = cosines[:, None] * STILL_LINKS[:, :3, 0] + sines[:, None] * STILL_LINKS[:, :3, 1]
+    links[:, :3, 1] = cosines[:, None] * STILL_LINKS[:, :3, 1] - sines[:, None] * STILL_LINKS[:, :3, 0]
+    return links
+
+
+def _build_still_link(a: float, d: float, alpha: float) -> np.ndarray:
+    """Return a joint's pose relative to the one before it at angle 0."""
+    c, s = np.cos(alpha), np.sin(alpha)
+    return np.array([(1, 0, 0, a), (0, c, -s, -d * s), (0, s, c, d * c), (0, 0, 0, 1)])
 
 
 def _difference(T: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Return (6,) what is missing from T to the goal, in base axes."""
-    turn = Rotation.from_matrix(goal[:3, :3] @ T[:3, :3].T).as_rotvec()
+    R = goal[:3, :3] @ T[:3, :3].T
+    twist = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]]) / 2
+    sine, cosine = float(np.linalg.norm(twist)), (R[0, 0] + R[1, 1] + R[2, 2] - 1) / 2
+    if sine < 1e-6:  # none, or half a turn, whose axis the sines do not tell
+        turn = twist if cosine > 0 else Rotation.from_matrix(R).as_rotvec()
+    else:
+        turn = twist * (np.arctan2(sine, cosine) / sine)
     return np.concatenate([goal[:3, 3] - T[:3, 3], turn])
+
+
+STILL_LINKS = np.array([_build_still_link(*row) for row in DH])
+_C, _S = np.cos(HAND_TURN), np.sin(HAND_TURN)
+T_FLANGE_TCP = np.array([(_C, -_S, 0, 0), (_S, _C, 0, 0), (0, 0, 1, TCP_OFFSET), (0, 0, 0, 1)])

@@ -19,6 +19,7 @@ from vlm_robot.sim.motion import JointStates, Motion
 from vlm_robot.sim.trajectory import plan_joint_move, plan_line, Trajectory
 from vlm_robot.sim.world import TIME_STEP, World
 
+PANDA_URDF = 'franka_panda/panda.urdf'
 ARM_JOINTS = tuple(range(7))
 FINGER_JOINTS = (9, 10)
 ARM_FORCES = (87.0,) * 4 + (12.0,) * 3  # N m, the real robot's limits
@@ -37,17 +38,22 @@ HAND_WEIGHT = 9.91  # N, hand and fingers
 class BulletArm:
     """An Arm in a World."""
 
-    def __init__(self, world: World):
-        """Load the robot at the base origin, at home with open fingers, and tick with the world."""
+    def __init__(self, world: World, is_visible: bool = True):
+        """
+        Load the robot at the base origin, at home with open fingers, and tick with the world.
+
+        :param is_visible: False loads it in a fifth of the time, but no camera sees it.
+        """
         self.world = world
         self.client = world.client
         p.setAdditionalSearchPath(pybullet_data.getDataPath(), physicsClientId=self.client)
-        self.body = p.loadURDF('franka_panda/panda.urdf', useFixedBase=True, physicsClientId=self.client)
+        flags = 0 if is_visible else p.URDF_IGNORE_VISUAL_SHAPES
+        self.body = p.loadURDF(PANDA_URDF, useFixedBase=True, flags=flags, physicsClientId=self.client)
         self.home_posture = panda.solve_inverse(HOME_POSE, panda.WORK_POSTURE)
         self._move: Motion | None = None
         self._grip: Motion | None = None
-        self._trajectory: Trajectory | None = None
-        self._clock = 0.0  # seconds since the running line began
+        self._goals = self._velocities = np.empty((0, 7))  # of the running move, one row for each physics step
+        self._ticks = 0  # physics steps since the running move began
         self._descends = False
         self._grip_clock, self._grip_rest, self._grip_goal = 0.0, 0, 0.08
         self._prepare_body()
@@ -154,22 +160,22 @@ class BulletArm:
         if motion.stop_requested:
             self._end_move(q, cancelled=True)
             return
-        self._clock += TIME_STEP
-        assert self._trajectory is not None  # a move has one
-        goal, velocity = self._trajectory.at(self._clock)
+        row = min(self._ticks, len(self._goals) - 1)
+        self._ticks += 1
+        goal, velocity = self._goals[row], self._velocities[row]
         if np.abs(goal - q).max() > LAG or (self._descends and self._push() > CONTACT_FORCE):
             z = panda.solve_forward(q)[0][2, 3]
             self._end_move(q, f'{motion.what} ran against something at z = {z:.3f} m and halted', blocked=True)
-        elif self._clock < self._trajectory.duration:
+        elif self._ticks < len(self._goals):
             self._drive(goal, velocity)
         else:
             self._settle(q, goal)
 
     def _settle(self, q: np.ndarray, goal: np.ndarray) -> None:
-        assert self._trajectory is not None and self._move is not None
+        assert self._move is not None
         self._drive(goal, np.zeros(7))
         off = np.linalg.norm(panda.solve_forward(q)[0][:3, 3] - panda.solve_forward(goal)[0][:3, 3])
-        overtime = self._clock - self._trajectory.duration
+        overtime = (self._ticks - len(self._goals)) * TIME_STEP
         if off < REACHED:
             self._end_move(goal)
         elif overtime > SETTLE_TIME:
@@ -181,7 +187,7 @@ class BulletArm:
 
     def _end_move(self, hold: np.ndarray, error: str = '', blocked: bool = False, cancelled: bool = False) -> None:
         self._hold(hold)
-        motion, self._move, self._trajectory = self._move, None, None
+        motion, self._move = self._move, None
         assert motion is not None
         motion.end(error, blocked, cancelled)
 
@@ -210,7 +216,9 @@ class BulletArm:
         motion.end(error, cancelled=cancelled)
 
     def _begin(self, what: str, trajectory: Trajectory) -> Motion:
-        self._trajectory, self._clock = trajectory, 0.0
+        times = TIME_STEP * np.arange(1, np.ceil(trajectory.duration / TIME_STEP) + 1)
+        self._goals, self._velocities = trajectory.sample(times)
+        self._ticks = 0
         self._move = Motion(what)
         return self._move
 

@@ -16,8 +16,8 @@ from scipy.spatial.transform import Rotation
 from vlm_robot.errors import MotionError
 from vlm_robot.robot import panda
 
-ACCELERATION = 2.5  # m/s^2 of the tool
-JOINT_ACCELERATION = 5.0  # rad/s^2 in joint moves
+ACCELERATION = 3.5  # m/s^2 of the tool
+JOINT_ACCELERATION = 7.5  # rad/s^2 in joint moves
 SPEED_SHARE = 0.8  # of the joints' own limits
 TURN_LENGTH = 0.20  # metres that one radian of turn counts as
 SPACING = 0.015  # metres between solved points of a line
@@ -46,17 +46,23 @@ class Trajectory:
 
     def at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Return (7,) radians and (7,) radians per second at a time in seconds."""
+        goals, velocities = self.sample(np.array([time]))
+        return goals[0], velocities[0]
+
+    def sample(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Return the path at many times at once, which costs hardly more than at one.
+
+        :param times: (N,) seconds since the start; what is later than the end is the end.
+        :return: (N, 7) radians and (N, 7) radians per second.
+        """
         peak, ramp = self._peak_and_ramp()
-        left = self.duration - time
-        if left <= 0:
-            return self.path(self.length), np.zeros(7)
-        if time < ramp:
-            done, rate = peak * time**2 / ramp / 2, peak * time / ramp
-        elif left < ramp:
-            done, rate = self.length - peak * left**2 / ramp / 2, peak * left / ramp
-        else:
-            done, rate = peak * (time - ramp / 2), peak
-        return self.path(done), self.path(done, 1) * rate
+        times = np.minimum(times, self.duration)
+        left = self.duration - times
+        rate = np.minimum(peak, np.minimum(times, left) * self.acceleration)
+        done = np.where(times < ramp, times * rate / 2, peak * (times - ramp / 2))
+        done = np.where((left < ramp) & (times >= ramp), self.length - left * rate / 2, done)
+        return self.path(done), self.path(done, 1) * rate[:, None]
 
     def _peak_and_ramp(self) -> tuple[float, float]:
         peak = min(self.speed, float(np.sqrt(self.length * self.acceleration)))
