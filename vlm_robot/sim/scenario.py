@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from vlm_robot.datatypes import Step
 from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.goals import Goal, parse_goal
 from vlm_robot.sim.bullet_camera import BulletCamera, CAMERAS, CameraSpec, Lighting
@@ -79,7 +80,14 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Episode:
-    """One table, one sentence, one goal: what a seed makes of a scenario."""
+    """
+    One table, one sentence, one goal: what a seed makes of a scenario or of a task family.
+
+    :param task: which task of its family.
+    :param expected: ``act``, or ``refuse`` or ``ask`` where acting at once is wrong.
+    :param answer: what the person answers when asked.
+    :param reference: steps that make the goal true, where the family knows them.
+    """
 
     scenario: str
     seed: int
@@ -88,6 +96,10 @@ class Episode:
     cameras: tuple[CameraSpec, ...]
     sentence: str = ''
     goal: Goal | None = None
+    task: str = ''
+    expected: str = 'act'
+    answer: str = ''
+    reference: tuple[Step, ...] = ()
 
     def build_world(self) -> World:
         """Return a fresh world with these objects on the table, at rest."""
