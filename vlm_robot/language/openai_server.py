@@ -22,7 +22,7 @@ from vlm_robot.errors import name_nearest, ServerError
 from vlm_robot.language import server_formats as formats
 from vlm_robot.language.language_model import ContinuationScore
 from vlm_robot.language.letters import LetterAnswer, score_by_letters
-from vlm_robot.language.server_link import Answer, BUSY, ServerConfig, ServerLink
+from vlm_robot.language.server_link import Answer, ServerConfig, ServerLink
 
 PROMPTS_IN_ONE = 16  # of one completions request
 GO_ON = 'Go on with this text. Write only what comes next, without a word about it.\n\n'
@@ -81,8 +81,6 @@ class ServerLanguageModel:
         """
         answer = self.link.get('models')
         names = _list_names(answer.body)
-        if answer.status >= 500:
-            raise ServerError(f'the language server at {self.link.url} is not ready ({answer.complaint})')
         if not answer.is_fine or not names:
             if not self.config.model:
                 raise ServerError(
@@ -176,8 +174,6 @@ class ServerLanguageModel:
             if self._has_worked(way, answer, texts):
                 return way
             complaint = self._complain(way.path, answer)
-            if answer.status in BUSY:  # says nothing about what the server offers
-                raise ServerError(f'the language server at {self.link.url} is not ready: {complaint}')
             if complaint not in complaints:
                 complaints.append(complaint)
         raise ServerError(self._sum_up('score options', complaints))
@@ -200,10 +196,10 @@ class ServerLanguageModel:
             for text, choice in zip(part, choices):
                 found = formats.read_echo(choice, text, way.new_tokens)
                 if found is None:
-                    raise ServerError(self._complain(way.path, answer))
+                    raise ServerError(self._sum_up('score options', [self._complain(way.path, answer)]))
                 scores.append(ContinuationScore(text, *found))
             if not choices:
-                raise ServerError(self._complain(way.path, answer))
+                raise ServerError(self._sum_up('score options', [self._complain(way.path, answer)]))
         return scores
 
     def _score_letters(self, way: Way, prompt: str, continuations: Sequence[str]) -> list[ContinuationScore]:
@@ -218,7 +214,7 @@ class ServerLanguageModel:
         choices = formats.read_choices(answer.body, 1)
         letters = formats.read_letters(choices[0], count) if choices else None
         if letters is None:
-            raise ServerError(self._complain(way.path, answer))
+            raise ServerError(self._sum_up('score options', [self._complain(way.path, answer)]))
         return letters
 
     def _complain(self, path: str, answer: Answer) -> str:

@@ -175,20 +175,20 @@ class ServerLink:
         text = data.decode('utf-8', errors='replace')
         if status in (401, 403):
             raise ServerError(self._describe_key(status))
-        try:
-            body = json.loads(text)
-        except ValueError as error:
-            if status >= 400:
-                return Answer(status, {}, f'HTTP {status}: {self._clean(text)}')
+        body = _parse(text)
+        words = f'HTTP {status}: {self._clean(_find_message(body, text))}'
+        if status in BUSY:
             raise ServerError(
-                f'the language server at {self.url} answered with something that is not JSON: '
-                f"'{self._clean(text, 80)}'; is this the url of an OpenAI-compatible interface (it often ends in /v1)?"
-            ) from error
+                f'the language server at {self.url} is busy or not ready ({words}); '
+                f'{self.config.retries + 1} attempts were made, try again later'
+            )
         if status >= 300 or (isinstance(body, dict) and body.get('error')):
-            return Answer(status, {}, f'HTTP {status}: {self._clean(_find_message(body, text))}')
+            return Answer(status, {}, words)
         if not isinstance(body, dict):
-            raise ServerError(f"the language server at {self.url} answered with JSON that is no object: "
-                              f"'{self._clean(text, 80)}'")  # fmt: skip
+            raise ServerError(
+                f'the language server at {self.url} answered with something that is not a JSON object: '
+                f"'{self._clean(text, 80)}'; is this the url of an OpenAI-compatible interface (it often ends in /v1)?"
+            )
         return Answer(status, body)
 
     def _describe_key(self, status: int) -> str:
@@ -203,6 +203,14 @@ class ServerLink:
         """Return foreign text on one short line; should it repeat the key, without it."""
         key = os.environ.get(self.config.api_key_env, '').strip()
         return _shorten(text.replace(key, '***') if key else text, limit)
+
+
+def _parse(text: str) -> Any:
+    """Return what the JSON says; None for what is no JSON or nested too deeply to be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _find_message(body: Any, text: str) -> str:
