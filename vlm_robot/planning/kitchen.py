@@ -155,7 +155,8 @@ def apply(step: Step, scene: Scene) -> Scene:
         return _change(replace(scene, held=step.target), robot=here)
     if step.skill == 'put_down':
         return _change(replace(scene, held=''), robot=here, put=(scene.held, here))
-    return _change(scene, robot=here, drawer='open' if step.skill == 'open_drawer' else 'closed')
+    near = next((name for name in scene.names if is_near(name, scene)), '')
+    return _change(scene, robot=here, near=near, drawer='open' if step.skill == 'open_drawer' else 'closed')
 
 
 def _change(scene: Scene, *, robot: str, near: str = '', put: tuple[str, str] | None = None, drawer: str = '') -> Scene:

@@ -1,0 +1,131 @@
+"""
+The kitchen's expert: what to do next for a list of goals, and the training text of a task acted out by it.
+
+A goal is (relation, thing, place): ``at``, ``hold``, ``find``, ``free`` (let go of it), ``robot``, ``open``,
+``closed`` or ``refuse``. Goals are worked on in order; one that is true already is skipped.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from vlm_robot.datatypes import Plan, Scene, SkillResult, Step
+from vlm_robot.errors import PlanError
+from vlm_robot.kitchen_vocabulary import DRAWER, USER
+from vlm_robot.planning import kitchen
+from vlm_robot.planning.kitchen import find_obstacle, is_near, is_open, place_of, ROBOT
+from vlm_robot.planning.kitchen_words import begin, format_step, observe, write_prompt
+from vlm_robot.training.planner_data import Example, record_step
+
+Goal = tuple[str, str, str]
+FAILURE_SHARE = 0.04
+FAILURES = {
+    'pick': ('missed the grasp', 'the fingers closed on nothing', 'slipped', 'not reached', ''),
+    'put_down': ('no room', 'it tipped over', ''),
+    'open_drawer': ('the handle slipped', ''),
+    'close_drawer': ('it is stuck', ''),
+}
+LONGEST = 24  # steps
+
+
+class Task(Protocol):
+    """What the expert must know of a task."""
+
+    kind: str
+    sentence: str
+    scene: Scene
+    goals: tuple[Goal, ...]
+
+
+def is_true(goal: Goal, scene: Scene) -> bool:
+    """Return whether a goal holds in the kitchen; refusals never do."""
+    relation, name, place = goal
+    return {
+        'at': place_of(name, scene) == place,
+        'hold': scene.held == name,
+        'find': is_near(name, scene),
+        'free': scene.held != name,
+        'robot': place_of(ROBOT, scene) == place,
+        'open': is_open(scene),
+        'closed': not is_open(scene),
+        'refuse': False,
+    }[relation]
+
+
+def choose_step(goals: tuple[Goal, ...], position: int, scene: Scene) -> tuple[Step, int]:
+    """Return what the expert does next and the index of the goal it works on, which only grows."""
+    while position < len(goals) and is_true(goals[position], scene):
+        position += 1
+    if position == len(goals):
+        return Step('done'), position
+    relation, name, place = goals[position]
+    if relation == 'refuse':
+        return Step('refuse'), position
+    if relation == 'robot':
+        return Step('go_to', scene.held, place), position
+    if relation == 'free':
+        return Step('put_down', name), position
+    if scene.held and scene.held != name:
+        return Step('put_down', scene.held), position
+    if relation in ('open', 'closed'):
+        return _handle_drawer(relation, scene), position
+    if relation == 'at' and scene.held == name:
+        return _carry(name, place, scene), position
+    return _take(relation, name, scene), position
+
+
+def _handle_drawer(relation: str, scene: Scene) -> Step:
+    if place_of(ROBOT, scene) != DRAWER:
+        return Step('go_to', '', DRAWER)
+    return Step('open_drawer' if relation == 'open' else 'close_drawer')
+
+
+def _carry(name: str, place: str, scene: Scene) -> Step:
+    if place_of(ROBOT, scene) == place:
+        return Step('put_down', name)
+    return Step('bring', name, USER) if place == USER else Step('go_to', name, place)
+
+
+def _take(relation: str, name: str, scene: Scene) -> Step:
+    if not is_near(name, scene):
+        return Step('find', name)
+    if relation == 'find':
+        return Step('done')
+    return Step('open_drawer') if place_of(name, scene) == DRAWER and not is_open(scene) else Step('pick', name)
+
+
+def plan_kitchen(scene: Scene, goals: tuple[Goal, ...]) -> Plan:
+    """Return the expert's plan when nothing fails; its last step is ``done``, a refusal, or impossible."""
+    position, steps = 0, []
+    for _ in range(LONGEST):
+        step, position = choose_step(goals, position, scene)
+        steps.append(step)
+        if step.skill in ('done', 'refuse') or find_obstacle(step, scene):
+            break
+        scene = kitchen.apply(step, scene)
+    return Plan(tuple(steps))
+
+
+def write_kitchen_example(task: Task, rng: random.Random, failure_share: float = FAILURE_SHARE) -> Example:
+    """Return the text of a whole task; only the words of the steps are learned."""
+    scene, history, position, spans = task.scene, begin(task.scene), 0, []
+    for _ in range(LONGEST):
+        prompt = write_prompt(task.sentence, history)
+        step, position = choose_step(task.goals, position, scene)
+        text = f'{prompt} {format_step(step)}.'
+        spans.append((len(prompt), len(text)))
+        if step.skill in ('done', 'refuse') or find_obstacle(step, scene):
+            break
+        result, after = _act_out(step, scene, rng, failure_share)
+        history = history.add(record_step(step, result, observe(scene, after, step, result)))
+        scene = after
+    else:
+        raise PlanError(f"the expert finds no end for '{task.sentence}' with goals {task.goals}")
+    return Example(task.kind, text, tuple(spans))
+
+
+def _act_out(step: Step, scene: Scene, rng: random.Random, failure_share: float) -> tuple[SkillResult, Scene]:
+    if step.skill in FAILURES and rng.random() < failure_share:
+        return SkillResult(False, rng.choice(FAILURES[step.skill])), scene
+    return SkillResult(True), kitchen.apply(step, scene)
