@@ -49,7 +49,8 @@ def test_scores_are_say_times_can(scene):
         'pick up the blue block': math.log(0.2),
         'done': math.log(0.2),
     }
-    decision = SayCanPlanner(Wisher(wishes)).decide(SENTENCE, seen)
+    rules = SayCanConfig(affordance=AffordanceConfig(kind='geometry'))
+    decision = SayCanPlanner(Wisher(wishes), rules).decide(SENTENCE, seen)
     options = {option.text: option for option in decision.options}
     assert sum(option.language for option in decision.options) == pytest.approx(1)
     assert options['pick up the red block'].language == pytest.approx(0.6, abs=1e-4)

@@ -1,8 +1,10 @@
 """
 What the robot can do right now, 0..1, with the reason where it cannot: the "can" of SayCan.
 
-Presence, reach, the hand, stacks and free space are read from the scene; nothing is learned and nothing is
-tried. Distances are metres in the base frame.
+What is impossible by rule (absent, hand full, covered, out of reach, no bowl ...) is 0 and says why. What is
+left is as likely as the chosen kind of affordance says: learned from attempts (``success_predictor``), by the
+rules of thumb that are here, by presence alone as in SayCan's notebook, or 1 for everything. All are read from
+the scene that is given, so every new look renews them. Distances are metres in the base frame.
 """
 
 from __future__ import annotations
@@ -11,16 +13,22 @@ from dataclasses import dataclass
 import math
 
 from vlm_robot.datatypes import Scene, SceneObject, Step
-from vlm_robot.errors import ConfigError
+from vlm_robot.errors import ConfigError, name_nearest
 from vlm_robot.planning.parsing import PLACE_SKILLS
+from vlm_robot.planning.success_predictor import explain_doubt, load_predictor
 from vlm_robot.planning.symbolic import CLEARANCE, find_covers, relate
 from vlm_robot.vocabulary import find_place, shape_of, ZONE_X, ZONE_Y
+
+_CONSTANT = ('done', 'refuse', 'go_home')
+KINDS = ('learned', 'geometry', 'presence', 'none')
 
 
 @dataclass(frozen=True)
 class AffordanceConfig:
-    """What counts as possible."""
+    """What counts as possible, and who says how likely it is."""
 
+    kind: str = 'learned'  # 'learned' from attempts, 'geometry' rules, 'presence' (SayCan's notebook), 'none' (all 1)
+    checkpoint: str = 'success'  # a shipped success predictor or a folder, for kind 'learned'
     done: float = 0.5  # 0..1, constant for stopping (SayCan's notebook has 0.2, for a model that stops too early)
     refuse: float = 0.5  # 0..1, constant for refusing
     sure_score: float = 0.5  # detection score from which presence counts as certain
@@ -31,6 +39,8 @@ class AffordanceConfig:
 
     def __post_init__(self):
         """Check ranges."""
+        if self.kind not in KINDS:
+            raise ConfigError(f"affordance.kind '{self.kind}' is not known{name_nearest(self.kind, KINDS)}")
         if not (0 < self.done <= 1 and 0 <= self.refuse <= 1 and 0 < self.sure_score <= 1):
             raise ConfigError(
                 'affordance: done, refuse and sure_score are between 0 and 1, done and sure_score above 0'
@@ -49,6 +59,21 @@ class Affordance:
 
 def judge(step: Step, scene: Scene, config: AffordanceConfig = AffordanceConfig()) -> Affordance:
     """Return the affordance of a step in a scene."""
+    ruled = judge_by_rules(step, scene, config)
+    if config.kind == 'none':
+        return Affordance(1.0, ruled.reason)
+    if config.kind == 'geometry' or step.skill in _CONSTANT:
+        return ruled
+    if config.kind == 'presence':
+        return _judge_presence(step, scene, ruled)
+    if ruled.value == 0:
+        return ruled
+    value = load_predictor(config.checkpoint).predict(step, scene)
+    return ruled if value is None else Affordance(value, explain_doubt(step, scene, value))
+
+
+def judge_by_rules(step: Step, scene: Scene, config: AffordanceConfig = AffordanceConfig()) -> Affordance:
+    """Return what presence, reach, hand, stacks and free space say; nothing is learned."""
     if step.skill == 'done':
         return Affordance(config.done)
     if step.skill == 'refuse':
@@ -60,6 +85,17 @@ def judge(step: Step, scene: Scene, config: AffordanceConfig = AffordanceConfig(
     if step.skill in PLACE_SKILLS:
         return _judge_place(step, scene, config)
     return Affordance(0.0, f"there is no skill '{step.skill}'")
+
+
+def _judge_presence(step: Step, scene: Scene, ruled: Affordance) -> Affordance:
+    """Return 1 where all that the step names is in view and the hand fits, whatever else forbids it."""
+    if ruled.value > 0:
+        return Affordance(1.0)
+    wrong_hand = bool(scene.held) == (step.skill == 'pick') or (scene.held and step.target not in ('', scene.held))
+    places = find_place(step.destination) is not None or not step.destination
+    there = [places or scene.find(step.destination) is not None, not step.target or scene.find(step.target) is not None]
+    itself = step.destination == (step.target or scene.held)
+    return Affordance(1.0) if all(there) and not wrong_hand and not itself else ruled
 
 
 def explain_absence(name: str, scene: Scene) -> str:

@@ -64,9 +64,9 @@ def compare(seen: Scene, truth: Scene) -> list[Sight]:
         if near is None or _distance(item, near) > NEAR:
             pairs.append(Sight(shape_of(item.label), round(item.score, 4), (0.0, 0.0, 0.0), 0.0, False))
             continue
-        offset = tuple(round(a - b, 5) for a, b in zip(item.p_base, near.p_base, strict=True))
+        x, y, z = (round(a - b, 5) for a, b in zip(item.p_base, near.p_base, strict=True))
         turn = round(wrap_quarter_turn(item.yaw - near.yaw), 4)
-        pairs.append(Sight(shape_of(item.label), round(item.score, 4), offset, turn, True))
+        pairs.append(Sight(shape_of(item.label), round(item.score, 4), (x, y, z), turn, True))
     return pairs
 
 
