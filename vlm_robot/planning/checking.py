@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable
 
 from vlm_robot.datatypes import Plan, Scene, Step
 from vlm_robot.errors import name_nearest, PlanError
-from vlm_robot.planning.parsing import PLACE_SKILLS, PSEUDO_SKILLS
+from vlm_robot.planning.parsing import PSEUDO_SKILLS, RELEASE_SKILLS
 from vlm_robot.planning.symbolic import apply
 from vlm_robot.vocabulary import find_place, LOCATIONS
+
+NEEDS_EMPTY_HAND = ('pick', 'push', 'sweep', 'unstack', 'open_drawer', 'close_drawer')
 
 
 def check_plan(plan: Plan, scene: Scene, skills: Iterable[str]) -> Scene:
@@ -43,11 +45,11 @@ def _check_names(step: Step, scene: Scene, skills: Collection[str]) -> None:
         return
     if step.skill not in skills:
         raise PlanError(f"there is no skill '{step.skill}'{name_nearest(step.skill, tuple(skills))}")
-    if step.skill == 'pick' and scene.held:
+    if step.skill in NEEDS_EMPTY_HAND and scene.held:
         raise PlanError(f"the hand already holds '{scene.held}'; place it first")
     if step.target and scene.find(step.target) is None:
         raise PlanError(f"there is no '{step.target}' in the scene{name_nearest(step.target, scene.names)}")
     if step.skill == 'place_at' and find_place(step.destination) is None:
         raise PlanError(f"there is no place '{step.destination}'{name_nearest(step.destination, LOCATIONS)}")
-    if step.skill in PLACE_SKILLS and step.target != scene.held:
+    if step.skill in RELEASE_SKILLS and step.target != scene.held:
         raise PlanError(f"the hand holds '{scene.held or 'nothing'}', not '{step.target}'; pick it up first")

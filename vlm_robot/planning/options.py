@@ -11,8 +11,13 @@ from collections.abc import Iterable, Sequence
 
 from vlm_robot.datatypes import Scene, Step
 from vlm_robot.errors import PlanError
-from vlm_robot.planning.parsing import format_step, parse_step, PLACE_SKILLS, WHICH_ONE
+from vlm_robot.furniture import DIRECTIONS, DRAWER, PILE
+from vlm_robot.planning.parsing import format_step, parse_step, RELEASE_SKILLS, WHICH_ONE
+from vlm_robot.planning.symbolic import find_covers
 from vlm_robot.vocabulary import list_labels, LOCATIONS, shape_of
+
+FURNITURE = (DRAWER, PILE)
+NOT_ONTO = ('bowl', *FURNITURE)
 
 
 def build_options(
@@ -29,14 +34,35 @@ def build_options(
     shapes |= {item.name: shape_of(item.label) for item in scene.objects}
     steps: list[Step] = []
     if not scene.held or not only_fitting_hand:
-        steps += [Step('pick', name) for name in names if name in scene.names or shapes[name] == 'block']
+        seen = [name for name in names if name in scene.names and shapes[name] not in FURNITURE]
+        steps += [Step('pick', name) for name in names if name in seen or shapes[name] == 'block']
+        steps += _list_furniture_steps(scene)
     if scene.held or not only_fitting_hand:
         held = scene.held
-        steps += [Step('place_in', held, name) for name in names if shapes[name] == 'bowl']
-        steps += [Step('place_on', held, name) for name in names if shapes[name] != 'bowl' and name != held]
+        steps += [Step('place_in', held, name) for name in names if shapes[name] in ('bowl', DRAWER)]
+        steps += [Step('place_on', held, name) for name in names if shapes[name] not in NOT_ONTO and name != held]
         steps += [Step('place_at', held, name) for name in LOCATIONS]
+        steps += [Step('hand_over', held)] if _has_furniture(scene) else []
     steps += [Step('go_home'), Step('done'), Step('refuse'), Step('refuse', WHICH_ONE)]
     return tuple(step for step in steps if _is_sayable(step, scene.held))
+
+
+def _list_furniture_steps(scene: Scene) -> list[Step]:
+    """Return what an empty hand can do besides picking."""
+    unstack = [Step('unstack', name) for name in find_covers(scene)]
+    if not _has_furniture(scene):
+        return unstack  # a table of blocks and bowls keeps the options that the shipped adapter was trained on
+    shapes = {item.name: shape_of(item.label) for item in scene.objects}
+    blocks = [name for name, shape in shapes.items() if shape == 'block']
+    drawers = [name for name, shape in shapes.items() if shape == DRAWER]
+    steps = [Step(skill, name) for name in drawers for skill in ('open_drawer', 'close_drawer')]
+    steps += [Step('sweep', n, place) for n, shape in shapes.items() if shape == PILE for place in LOCATIONS]
+    steps += [Step('push', name, direction) for name in blocks for direction in DIRECTIONS]
+    return steps + unstack
+
+
+def _has_furniture(scene: Scene) -> bool:
+    return any(shape_of(item.label) in FURNITURE for item in scene.objects)
 
 
 def _is_sayable(step: Step, held: str) -> bool:
@@ -59,5 +85,5 @@ def read_proposal(text: str, held: str, known: Iterable[Step]) -> Step | None:
         format_step(step, held)
     except PlanError:
         return None
-    fits = not held if step.skill == 'pick' else bool(held) == (step.skill in PLACE_SKILLS)
+    fits = not held if step.skill == 'pick' else bool(held) == (step.skill in RELEASE_SKILLS)
     return step if fits and step not in tuple(known) else None

@@ -13,6 +13,7 @@ from vlm_robot.datatypes import Plan, Step
 from vlm_robot.errors import PlanError
 
 PLACE_SKILLS = ('place_in', 'place_on', 'place_at')
+RELEASE_SKILLS = (*PLACE_SKILLS, 'hand_over')  # after a success the hand is empty
 PSEUDO_SKILLS = ('done', 'refuse')
 WHICH_ONE = 'which one'  # target of a refusal that asks back
 
@@ -22,6 +23,12 @@ _TEMPLATES = {
     'place_on': 'put {target} on the {destination}',
     'place_at': 'put {target} at the {destination}',
     'go_home': 'go home',
+    'push': 'push the {target} to the {destination}',
+    'unstack': 'unstack the {target}',
+    'open_drawer': 'open the {target}',
+    'close_drawer': 'close the {target}',
+    'sweep': 'sweep the {target} to the {destination}',
+    'hand_over': 'hand over the {target}',
     'done': 'done',
     'refuse': 'refuse',
 }
@@ -81,7 +88,7 @@ def hold_after(step: Step, held: str) -> str:
     """Return what the hand holds after the step, if the step succeeds."""
     if step.skill == 'pick':
         return step.target
-    return '' if step.skill in PLACE_SKILLS else held
+    return '' if step.skill in RELEASE_SKILLS else held
 
 
 def format_plan(plan: Plan, held: str = '') -> str:

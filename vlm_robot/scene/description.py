@@ -26,6 +26,8 @@ def _describe_object(item: SceneObject, where: dict[str, str], with_positions: b
     words = [item.name]
     if 'held by' in where:
         words.append('in the hand')
+    elif 'is' in where:
+        words.append(f'is {where["is"]}')
     elif where.get('on', TABLE) != TABLE:
         words.append(f'on the {where["on"]}')
     elif 'in' in where:

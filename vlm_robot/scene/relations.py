@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from vlm_robot.datatypes import Relation, SceneObject
+from vlm_robot.furniture import describe_opening, DRAWER, is_inside
 from vlm_robot.vocabulary import BLOCK_SIZE, LOCATIONS, shape_of
 
 TABLE, HAND = 'table', 'hand'
@@ -32,14 +33,18 @@ def relations_of(objects: Sequence[SceneObject], held: str = '') -> tuple[Relati
     """
     Return all relations between objects, sorted by subject, predicate, object.
 
-    Predicates: ``in`` (block in bowl), ``on`` (block on block, anything on ``table``), ``at`` (a location),
-    ``left of``, ``right of``, ``in front of``, ``behind``, ``next to``, ``held by`` (the ``hand``).
+    Predicates: ``in`` (block in bowl or drawer), ``on`` (block on block, anything on ``table``), ``at`` (a location),
+    ``left of``, ``right of``, ``in front of``, ``behind``, ``next to``, ``held by`` (the ``hand``), ``is`` (a
+    drawer: ``open``, ``closed``, ``ajar``).
 
     :param held: name of the object in the hand; it has no other relation than ``held by hand``.
     """
     resting = [item for item in objects if item.name != held]
     found = [Relation(item.name, 'held by', HAND) for item in objects if item.name == held]
     for item in resting:
+        if shape_of(item.label) == DRAWER:
+            found.append(Relation(item.name, 'is', describe_opening(item.p_base)))
+            continue
         others = [other for other in resting if other.name != item.name]
         supports = list(_supports(item, others))
         found += supports or list(_on_table(item))
@@ -50,7 +55,9 @@ def relations_of(objects: Sequence[SceneObject], held: str = '') -> tuple[Relati
 
 
 def is_in(item: SceneObject, bowl: SceneObject) -> bool:
-    """Return whether a block lies in a bowl."""
+    """Return whether a block lies in a bowl or in a drawer."""
+    if shape_of(bowl.label) == DRAWER:
+        return shape_of(item.label) == 'block' and is_inside(item.p_base, bowl.p_base)
     if shape_of(item.label) != 'block' or shape_of(bowl.label) != 'bowl':
         return False
     return _distance(item, bowl) <= IN_REACH and -BLOCK_SIZE / 2 <= item.p_base[2] - bowl.p_base[2] <= IN_RISE
