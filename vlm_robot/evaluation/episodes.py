@@ -2,47 +2,87 @@
 One episode at one tier: the table, the sentence, what was planned and done, and whether it is true now.
 
 Tiers: T0 plans from the true scene, T1 from the seen scene; T2 acts in physics on true poses, T3 on what the
-cameras see. Plans are graded on a symbolic table that starts as the true one, executions on the simulator's
-positions, both by the same goal. Goal condition recall and executability follow ProgPrompt (arXiv
-2209.11302).
+cameras see, T4 like T3 while things go wrong on purpose. Plans are graded on a symbolic table that starts as
+the true one, executions on the simulator's positions, both by the same goal. A question is answered with the
+episode's scripted answer, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from vlm_robot.agent import Agent, CameraEyes, Eyes, OracleEyes, scene_of
 from vlm_robot.config import AgentConfig
-from vlm_robot.datatypes import Plan, Scene, StepRecord, TaskResult
+from vlm_robot.datatypes import Decision, Scene, SkillResult, StepRecord, TaskResult, WorldState
 from vlm_robot.errors import ConfigError, PlanError
+from vlm_robot.evaluation.grading import grade_plan, is_right, PlanGrade, recall_of, share_kept
 from vlm_robot.goals import Goal
 from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.perception.detector import Detector
 from vlm_robot.planning.parsing import format_step
 from vlm_robot.planning.saycan import SayCanPlanner
-from vlm_robot.planning.symbolic import apply, to_state
+from vlm_robot.planning.symbolic import to_state
 from vlm_robot.robot.safety import SafeArm
 from vlm_robot.scene.association import SceneTracker
 from vlm_robot.sim.bullet_arm import BulletArm
+from vlm_robot.sim.disturbance import disturb_after, DISTURBANCE_STREAM, DisturbanceConfig, DisturbedArm
 from vlm_robot.sim.scenario import Episode
 from vlm_robot.sim.world import World
 
-TIERS = ('T0', 'T1', 'T2', 'T3')
+TOP_OPTIONS = 10  # of each decision that reports keep
+ANSWER = '{sentence}; which one? {answer}'
 
 
 @dataclass(frozen=True)
-class PlanGrade:
-    """How good a plan is on paper."""
+class Tier:
+    """
+    How an episode is run.
 
-    success: bool
-    executability: float  # 0..1, steps that the symbolic table accepts
-    recall: float  # 0..1, goal condition recall
+    :param sees: perceived scenes, not the simulator's truth.
+    :param moves: physics, not plans on paper.
+    :param disturbed: things go wrong on purpose.
+    """
+
+    name: str
+    sees: bool
+    moves: bool
+    disturbed: bool = False
+
+
+TIERS = {
+    tier.name: tier
+    for tier in (
+        Tier('T0', False, False),
+        Tier('T1', True, False),
+        Tier('T2', False, True),
+        Tier('T3', True, True),
+        Tier('T4', True, True, True),
+    )
+}
+
+
+def find_tier(name: str) -> Tier:
+    """Return the tier of that name; raise ConfigError listing them."""
+    if name not in TIERS:
+        raise ConfigError(f"no tier '{name}'; allowed: {list(TIERS)}")
+    return TIERS[name]
 
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """What one episode gave; the fields of ``episodes[]`` in the JSON of ``vlm-robot evaluate``."""
+    """
+    What one episode gave; the fields of ``episodes[]`` in the JSON of ``vlm-robot evaluate``.
+
+    :param outcome: ``act``, ``refuse`` or ``ask``; ``ask`` also where it acted after the answer.
+    :param kept: 0..1, side-effect precision.
+    :param early: it said ``done`` while the goal did not hold.
+    :param events: what went wrong on purpose.
+    :param conditions: every goal condition with its truth before and after.
+    """
 
     seed: int
     sentence: str
@@ -57,6 +97,19 @@ class EpisodeResult:
     steps: tuple[dict, ...] = ()
     seconds: float = 0.0
     failed_room: str = ''
+    task: str = ''
+    expected: str = 'act'
+    outcome: str = 'act'
+    question: str = ''
+    kept: float = 1.0
+    early: bool = False
+    program: str = ''
+    events: tuple[str, ...] = ()
+    conditions: tuple[dict, ...] = ()
+    skills_tried: int = 0
+    skills_done: int = 0
+    language_calls: int = 0
+    language_seconds: float = 0.0
 
 
 @dataclass
@@ -68,10 +121,10 @@ class Stack:
     planner: SayCanPlanner
     detector: Detector | None = None
 
-    def build_agent(self, world: World, episode: Episode, sees: bool) -> Agent:
+    def build_agent(self, world: World, episode: Episode, sees: bool, arm: Any = None) -> Agent:
         """Return an agent in a world, with cameras or with the simulator's truth for eyes."""
-        arm = SafeArm(BulletArm(world), self.config.skills.safety)
-        arm.go_home()
+        safe = SafeArm(arm or BulletArm(world), self.config.skills.safety)
+        safe.go_home()
         eyes: Eyes = OracleEyes(world)
         if sees:
             if self.detector is None:
@@ -80,75 +133,154 @@ class Stack:
             eyes = CameraEyes(
                 episode.build_cameras(world), self.detector, tracker, self.config.queries, self.config.lifting
             )
-        return Agent(eyes, self.planner, arm, self.config.skills, self.config.loop)
+        return Agent(eyes, self.planner, safe, self.config.skills, self.config.loop)
 
 
-def grade_plan(plan: Plan, start: Scene, goal: Goal) -> PlanGrade:
-    """Run a plan on a symbolic table from the true scene and check the goal; an unfinished plan fails."""
-    scene, accepted, moving = start, 0, [s for s in plan.steps if s.skill not in ('done', 'refuse')]
-    for step in moving:
-        try:
-            scene = apply(step, scene)
-            accepted += 1
-        except PlanError:
-            break
-    end = to_state(scene)
-    finished = bool(plan.steps) and plan.steps[-1].skill == 'done' and accepted == len(moving)
-    executability = accepted / len(moving) if moving else 0.0
-    return PlanGrade(finished and goal.holds(end), executability, goal.recall(to_state(start), end))
+@dataclass
+class _Play:
+    """What happened so far in one episode."""
+
+    states: list[WorldState] = field(default_factory=list)
+    decisions: list[StepRecord] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    question: str = ''
 
 
 def run_episode(
-    episode: Episode, tier: str, stack: Stack, on_record: Callable[[StepRecord], None] = lambda record: None
+    episode: Episode,
+    tier: Tier | str,
+    stack: Stack,
+    on_record: Callable[[StepRecord], None] = lambda record: None,
+    on_world: Callable[[World, Episode], None] = lambda world, episode: None,
 ) -> EpisodeResult:
-    """Run one episode with a goal at a tier; raise ConfigError on an unknown tier or a scenario without a task."""
-    if tier not in TIERS:
-        raise ConfigError(f"no tier '{tier}'; allowed: {list(TIERS)}")
-    goal = episode.goal
-    if goal is None:
+    """
+    Run one episode with a goal at a tier.
+
+    :param on_world: called with the world before anything moves and again at the end, for pictures.
+    :raises ConfigError: an unknown tier, or a scenario without a task.
+    """
+    tier = find_tier(tier) if isinstance(tier, str) else tier
+    if episode.goal is None:
         raise ConfigError(f"scenario '{episode.scenario}' has no tasks, so there is nothing to evaluate")
     world = episode.build_world()
     try:
-        agent = stack.build_agent(world, episode, sees=tier in ('T1', 'T3'))
+        if tier.moves:
+            return _execute(episode, tier, stack, world, on_record, on_world)
         truth = scene_of(world)
-        if tier in ('T0', 'T1'):
-            return _plan_only(episode, goal, stack, truth, truth if tier == 'T0' else agent.look())
-        start = world.state()
-        result = agent.run(episode.sentence, on_record)
-        world.settle(0.5)
-        end = world.state()
-        graded = _summarise(episode, result, grade_plan(result.plan, truth, goal))
-        return replace(
-            graded,
-            execution_success=result.status == 'done' and goal.holds(end),
-            goal_condition_recall=goal.recall(start, end),
-        )
+        seen = stack.build_agent(world, episode, sees=True).look() if tier.sees else truth
+        on_world(world, episode)
+        return _plan_only(episode, stack, truth, seen)
     finally:
         world.close()
 
 
-def _plan_only(episode: Episode, goal: Goal, stack: Stack, truth: Scene, seen: Scene) -> EpisodeResult:
-    plan = stack.planner.plan(episode.sentence, seen)
+def _execute(episode: Episode, tier: Tier, stack: Stack, world: World, on_record, on_world) -> EpisodeResult:
+    play, rng = _Play(), np.random.default_rng([DISTURBANCE_STREAM, episode.seed])
+    mishaps = DisturbanceConfig()
+    arm = DisturbedArm(BulletArm(world), world, rng, mishaps) if tier.disturbed else None
+    agent = stack.build_agent(world, episode, tier.sees, arm)
+    if arm is not None:
+        act = disturb_after(agent.act, world, rng, mishaps, on_event=play.events.append)
+        agent.act = act  # type: ignore[method-assign]
+    truth = scene_of(world)
+    play.states.append(world.state())
+    on_world(world, episode)
+
+    def note(record: StepRecord) -> None:
+        play.states.append(world.state())
+        on_record(record)
+
+    result = agent.run(episode.sentence, note)
+    if result.plan.question is not None:
+        play.question = result.plan.question.text
+        if episode.answer:
+            result = agent.run(ANSWER.format(sentence=episode.sentence, answer=episode.answer), note)
+    world.settle(0.5)
+    play.states.append(world.state())
+    on_world(world, episode)
+    play.events += arm.events if arm is not None else []
+    return _summarise(episode, result, grade_plan(result.plan, truth, episode), play, moves=True)
+
+
+def _plan_only(episode: Episode, stack: Stack, truth: Scene, seen: Scene) -> EpisodeResult:
+    play = _Play([to_state(truth)])
+    projection = stack.planner.project(episode.sentence, seen)
+    decisions: Sequence[Decision] = projection.decisions
+    plan = projection.plan
+    if plan.question is not None:
+        play.question = plan.question.text
+        if episode.answer:
+            asked = ANSWER.format(sentence=episode.sentence, answer=episode.answer)
+            projection = stack.planner.project(asked, seen)
+            plan, decisions = projection.plan, (*decisions, *projection.decisions)
     status = 'refused' if plan.reason else 'done'
-    result = TaskResult(episode.sentence, status, plan.reason, plan=plan)
-    return _summarise(episode, result, grade_plan(plan, truth, goal))
+    records = tuple(StepRecord(decision, SkillResult(True)) for decision in decisions)
+    seconds = sum(decision.seconds for decision in decisions)
+    result = TaskResult(episode.sentence, status, plan.reason, records, seconds, plan)
+    return _summarise(episode, result, grade_plan(plan, truth, episode), play, moves=False)
 
 
-def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade) -> EpisodeResult:
-    return EpisodeResult(
+def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade, play: _Play, moves: bool) -> EpisodeResult:
+    goal, right = episode.goal, _asked_as_expected(episode, play)
+    assert goal is not None
+    tried = [record for record in result.records if record.decision.chosen.step.skill not in ('done', 'refuse')]
+    plain = EpisodeResult(
         seed=episode.seed,
         sentence=episode.sentence,
         objects=tuple(p.name for p in episode.placements),
         status=result.status,
         reason=result.reason,
-        plan=tuple(format_step(step) for step in result.plan.steps),
-        plan_success=grade.success,
+        plan=tuple(_say(step) for step in result.plan.steps),
+        plan_success=grade.success and right,
         execution_success=None,
         goal_condition_recall=grade.recall,
         executability=grade.executability,
-        steps=tuple(describe_record(record) for record in result.records),
+        steps=tuple(describe_record(record, TOP_OPTIONS) for record in result.records),
         seconds=round(result.seconds, 3),
+        task=episode.task,
+        expected=episode.expected,
+        outcome='ask' if play.question else grade.outcome,
+        question=play.question,
+        kept=grade.kept,
+        early=grade.early,
+        program=result.plan.program,
+        conditions=_describe_goal(goal, play.states),
+        skills_tried=len(tried),
+        skills_done=sum(record.result.success for record in tried),
     )
+    if not moves:
+        return plain
+    final = 'refuse' if result.status == 'refused' else 'act'
+    success = right and is_right(episode, final, result.status == 'done', play.states)
+    return replace(
+        plain,
+        outcome='ask' if play.question else final,
+        execution_success=success,
+        goal_condition_recall=recall_of(goal, play.states),
+        kept=share_kept(goal, play.states),
+        early=result.status == 'done' and not goal.holds(*play.states),
+        events=tuple(play.events),
+    )
+
+
+def _asked_as_expected(episode: Episode, play: _Play) -> bool:
+    return bool(play.question) == (episode.expected == 'ask')
+
+
+def _say(step) -> str:
+    try:
+        return format_step(step)
+    except PlanError:
+        return f'{step.skill} {step.target} {step.destination}'.strip()
+
+
+def _describe_goal(goal: Goal, states: Sequence[WorldState]) -> tuple[dict, ...]:
+    rows = []
+    for condition in dict.fromkeys(goal.conditions()):
+        leaf = Goal('is', condition=condition)
+        words = f'{condition.predicate}({", ".join(map(str, condition.arguments))})'
+        rows.append({'condition': words, 'before': leaf.holds(states[0]), 'after': leaf.holds(states[-1])})
+    return tuple(rows)
 
 
 def describe_record(record: StepRecord, top: int = 5) -> dict:
@@ -165,6 +297,7 @@ def describe_record(record: StepRecord, top: int = 5) -> dict:
             }
             for option in record.decision.options[:top]
         ],
+        'option_count': len(record.decision.options),
         'success': record.result.success,
         'reason': record.result.reason or record.decision.reason,
         'scene': record.scene_text,

@@ -1,120 +1,158 @@
 """
-Many episodes: run them on all cores, attribute the failures, sum up, write JSON and CSV.
+Many episodes: run those that are not done yet, keep each at once, sum up, write JSON and CSV.
 
-Same seeds, same results, whatever the number of processes. A failed episode is run again at lower tiers on
-the same seed to find the room that failed.
+Same seeds, same numbers, whatever the number of processes or machines and however often a run was killed and
+taken up again; only times differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 import csv
-from dataclasses import asdict, replace
 import json
-import multiprocessing
-import os
 from pathlib import Path
 
-import torch
+from vlm_robot.evaluation.journal import Journal
+from vlm_robot.evaluation.metrics import mean, rate_answers, wilson_interval
+from vlm_robot.evaluation.runs import has_succeeded, run_one, RunSpec
+from vlm_robot.evaluation.workers import InProcess, Workers
 
-from vlm_robot.config import AgentConfig
-from vlm_robot.evaluation.episodes import EpisodeResult, run_episode, Stack
-from vlm_robot.evaluation.loading import load_stack
-from vlm_robot.evaluation.metrics import attribute_failure, mean, wilson_interval
-from vlm_robot.sim.scenario import sample_episode, Scenario
-
-ROOMS = ('language', 'perception', 'motion')
-_worker: dict[str, Stack] = {}
+ROOMS = ('language', 'perception', 'motion', 'disturbance')
+MISHAPS = ('fell out', 'somebody moved')  # events that a robot must recover from
+TIMES = ('seconds', 'language_seconds')  # fields that differ from run to run
 
 
 def evaluate(
-    scenario: Scenario,
-    tier: str,
+    spec: RunSpec,
     seeds: Sequence[int],
-    config: AgentConfig,
-    jobs: int = 1,
-    on_episode: Callable[[EpisodeResult], None] = lambda result: None,
+    workers: Workers | None = None,
+    journal: Journal | None = None,
+    on_episode: Callable[[dict], None] = lambda result: None,
 ) -> dict:
     """
     Run one episode per seed and return the report (the JSON of ``vlm-robot evaluate``).
 
-    :param tier: ``T0``, ``T1``, ``T2`` or ``T3``.
-    :param jobs: processes; each loads its own models.
-    :param on_episode: called with every result as it comes, in order of seeds.
+    :param journal: where results are kept; what it holds already of this run is not run again.
+    :param on_episode: called with every result as it comes, in any order.
     """
-    results = []
-    for result in _run_all(scenario, tier, seeds, config, jobs):
-        results.append(result)
+    key = spec.key()
+    results = {seed: result for seed, result in (journal.read(key) if journal else {}).items() if seed in set(seeds)}
+    for result in results.values():
         on_episode(result)
-    return summarise(scenario.name, tier, seeds[0] if seeds else 0, results)
+    missing = [seed for seed in dict.fromkeys(seeds) if seed not in results]
+    for number, result in (workers or InProcess()).map(run_one, [(spec, seed) for seed in missing]):
+        if journal:
+            journal.append(key, missing[number], result)
+        results[missing[number]] = result
+        on_episode(result)
+    return summarise(spec, [results[seed] for seed in dict.fromkeys(seeds)])
 
 
-def _run_all(scenario, tier, seeds, config, jobs):
-    tasks = [(scenario, tier, seed, config) for seed in seeds]
-    if jobs <= 1:
-        yield from map(_run_one, tasks)
-        return
-    context = multiprocessing.get_context('spawn')  # forked torch threads can hang
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with ProcessPoolExecutor(jobs, context, torch.set_num_threads, (threads,)) as pool:
-        yield from pool.map(_run_one, tasks)
-
-
-def _run_one(task) -> EpisodeResult:
-    scenario, tier, seed, config = task
-    if 'stack' not in _worker:
-        _worker['stack'] = load_stack(config, sees=tier in ('T1', 'T3'))
-    stack = _worker['stack']
-    result = run_episode(sample_episode(scenario, seed), tier, stack)
-    if has_succeeded(result):
-        return result
-    lower = {'T0': [], 'T1': ['T0'], 'T2': ['T0'], 'T3': ['T0', 'T2']}[tier]
-    episode = sample_episode(scenario, seed)
-    succeeded = {name: has_succeeded(run_episode(episode, name, stack)) for name in lower}
-    return replace(result, failed_room=attribute_failure(tier, succeeded))
-
-
-def has_succeeded(result: EpisodeResult) -> bool:
-    """Return whether the episode counts as a success at its tier."""
-    return result.plan_success if result.execution_success is None else result.execution_success
-
-
-def summarise(suite: str, tier: str, seed: int, results: Sequence[EpisodeResult]) -> dict:
-    """Return rates with Wilson intervals, the error split and every episode as plain data."""
-    n = len(results)
-    planned = sum(result.plan_success for result in results)
-    moves = tier in ('T2', 'T3')
-    executed = sum(bool(result.execution_success) for result in results)
-    intervals = {'plan_success': wilson_interval(planned, n)}
-    if moves:
-        intervals['execution_success'] = wilson_interval(executed, n)
+def summarise(spec: RunSpec, results: Sequence[dict]) -> dict:
+    """Return rates with Wilson intervals, the error split, tasks, refusals, recovery and every episode."""
+    n, moves = len(results), spec.find_tier().moves
+    tasks = list(dict.fromkeys(result['task'] for result in results))
     return {
-        'suite': suite,
-        'tier': tier,
-        'seed': seed,
+        'suite': spec.suite,
+        'tier': spec.tier,
+        'planner': spec.planner,
+        'baseline': spec.baseline,
+        'disturbed': spec.find_tier().disturbed,
+        'key': spec.key(),
+        'seed': results[0]['seed'] if results else 0,
         'n': n,
-        'plan_success': planned / n if n else 0.0,
-        'execution_success': (executed / n if n else 0.0) if moves else None,
-        'goal_condition_recall': mean([r.goal_condition_recall for r in results]),
-        'executability': mean([r.executability for r in results]),
-        'intervals': intervals,
-        'error_split': {room: sum(r.failed_room == room for r in results) for room in ROOMS},
-        'episodes': [asdict(result) for result in results],
+        **_rate('plan_success', results),
+        **(_rate('execution_success', results) if moves else {'execution_success': None}),
+        'intervals': {name: _interval(name, results) for name in ('plan_success', 'execution_success')[: 1 + moves]},
+        'goal_condition_recall': mean([r['goal_condition_recall'] for r in results]),
+        'executability': mean([r['executability'] for r in results]),
+        'skill_success': _share([r['skills_done'] for r in results], [r['skills_tried'] for r in results]),
+        'side_effect_precision': mean([r['kept'] for r in results]),
+        'early_termination': mean([float(r['early']) for r in results]),
+        'answers': rate_answers([(r['expected'], r['outcome']) for r in results]),
+        'recovery': _rate_recovery(results),
+        'language': _measure_language(results),
+        'error_split': {room: sum(r['failed_room'] == room for r in results) for room in ROOMS},
+        'tasks': {task: _sum_up_task([r for r in results if r['task'] == task]) for task in tasks if task},
+        'episodes': list(results),
     }
+
+
+def _rate(name: str, results: Sequence[dict]) -> dict:
+    return {name: mean([float(bool(r[name])) for r in results])}
+
+
+def _interval(name: str, results: Sequence[dict]) -> tuple[float, float]:
+    return wilson_interval(sum(bool(r[name]) for r in results), len(results))
+
+
+def _share(parts: Sequence[int], wholes: Sequence[int]) -> float | None:
+    return sum(parts) / sum(wholes) if sum(wholes) else None
+
+
+def _rate_recovery(results: Sequence[dict]) -> dict | None:
+    """Return how often it came right where something went wrong; None where nothing did."""
+    hit = [r for r in results if any(mishap in event for event in r['events'] for mishap in MISHAPS)]
+    good = sum(has_succeeded(r) for r in hit)
+    return {'n': len(hit), 'rate': good / len(hit), 'interval': wilson_interval(good, len(hit))} if hit else None
+
+
+def _measure_language(results: Sequence[dict]) -> dict:
+    decisions = [step for r in results for step in r['steps']]
+    calls = sum(r['language_calls'] for r in results)
+    seconds = sum(r['language_seconds'] for r in results)
+    return {
+        'calls_per_episode': calls / len(results) if results else 0.0,
+        'seconds_per_step': seconds / len(decisions) if decisions else 0.0,
+        'options_per_step': mean([step['option_count'] for step in decisions]),
+    }
+
+
+def _sum_up_task(results: Sequence[dict]) -> dict:
+    good = sum(has_succeeded(result) for result in results)
+    return {'n': len(results), 'success': good / len(results), 'interval': wilson_interval(good, len(results))}
+
+
+def without_times(report: dict) -> dict:
+    """Return a report without the numbers that measure the machine, for comparisons."""
+    episodes = [
+        {k: [_drop_times(step) for step in v] if k == 'steps' else v for k, v in r.items() if k not in TIMES}
+        for r in report['episodes']
+    ]
+    return {k: v for k, v in report.items() if k != 'language'} | {'episodes': episodes}
+
+
+def _drop_times(step: dict) -> dict:
+    return {key: value for key, value in step.items() if key not in TIMES}
 
 
 def write_json(report: dict, path: Path) -> None:
     """Write a report as indented JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2, default=str) + '\n')
+    path.write_text(json.dumps(report, indent=2, default=str, ensure_ascii=False) + '\n', encoding='utf-8')
 
 
 def write_csv(report: dict, path: Path) -> None:
-    """Write one row per episode."""
+    """Write one row per episode: what was asked, planned and done, every decision's options with both scores."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     columns = [key for key in (report['episodes'] or [{}])[0] if key != 'steps']
-    with path.open('w', newline='') as file:
-        writer = csv.DictWriter(file, columns, extrasaction='ignore')
+    with path.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, [*columns, 'decisions'], extrasaction='ignore')
         writer.writeheader()
         for episode in report['episodes']:
-            writer.writerow(episode | {'plan': '; '.join(episode['plan']), 'objects': '; '.join(episode['objects'])})
+            writer.writerow({key: _to_cell(value) for key, value in episode.items()} | {'decisions': _options(episode)})
+
+
+def _to_cell(value) -> str:
+    if isinstance(value, list):
+        return '; '.join(json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else str(v) for v in value)
+    return value
+
+
+def _options(episode: dict) -> str:
+    """Return per decision what was chosen and, per option, its words, say, can and say times can, as JSON."""
+    rows = [
+        [step['step'], [[o['text'], o['language'], o['affordance'], o['product']] for o in step['options']]]
+        for step in episode['steps']
+    ]
+    return json.dumps(rows, ensure_ascii=False)

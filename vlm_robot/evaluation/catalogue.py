@@ -1,0 +1,76 @@
+"""
+Everything that can be evaluated, by name: task families, scenario files, and J, which disturbs what others ask.
+
+A suite makes an episode of a seed; it knows no planner and no tier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlm_robot.errors import name_nearest, ScenarioError
+from vlm_robot.resources import find
+from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
+from vlm_robot.sim.tasks.families import FAMILIES
+
+DISTURBED = {'J': 'A', 'J_B': 'B', 'J_G': 'G'}
+DEFAULT_SIZE = 100  # episodes of a scenario file
+
+
+@dataclass(frozen=True)
+class Suite:
+    """
+    Episodes under a name.
+
+    :param size: how many episodes its published table has.
+    :param disturbed: whether things go wrong on purpose (``sim/disturbance.py``).
+    """
+
+    name: str
+    summary: str
+    size: int
+    sample: Callable[[int], Episode]
+    first_seed: int = 0
+    seed_step: int = 1
+    disturbed: bool = False
+
+    def list_seeds(self, count: int, start: int = 0) -> tuple[int, ...]:
+        """Return ``count`` seeds; ``start`` skips that many."""
+        return tuple(self.first_seed + self.seed_step * (start + i) for i in range(count))
+
+
+def list_suites() -> dict[str, str]:
+    """Return name -> one line for people, of everything that comes with the package."""
+    scenarios = {path.stem: load_scenario(path).description for path in sorted(find('sim/scenarios').glob('*.yaml'))}
+    families = {name: family.summary for name, family in FAMILIES.items()}
+    disturbed = {name: f'what {inner} asks, while things go wrong' for name, inner in DISTURBED.items()}
+    return scenarios | families | disturbed
+
+
+def find_suite(name: str) -> Suite:
+    """
+    Return a suite by name, or the scenario of a YAML file.
+
+    :raises ScenarioError: there is none of that name, or the file cannot be read.
+    """
+    if name in DISTURBED:
+        inner = find_suite(DISTURBED[name])
+        return Suite(name, f'{inner.summary}, disturbed', inner.size, inner.sample, disturbed=True)
+    if name in FAMILIES:
+        family = FAMILIES[name]
+        return Suite(name, family.summary, family.size, family.sample, family.first_seed, family.seed_step)
+    scenario = load_scenario(_find_file(name))
+    return Suite(scenario.name, scenario.description, DEFAULT_SIZE, lambda seed: sample_episode(scenario, seed))
+
+
+def _find_file(name: str) -> Path:
+    path = Path(name)
+    if path.suffix in ('.yaml', '.yml') or path.is_file():
+        return path
+    folder = find('sim/scenarios')
+    known = sorted([*(p.stem for p in folder.glob('*.yaml')), *FAMILIES, *DISTURBED])
+    if not (folder / f'{name}.yaml').is_file():
+        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {known} or a YAML file")
+    return folder / f'{name}.yaml'

@@ -1,0 +1,174 @@
+"""
+What one run is, and one episode of it in a worker: which suite, tier, planner, settings, and how it is keyed.
+
+The key names everything that decides the numbers, weights included, so that results of different planners or
+checkpoints never mix when a run goes on where another stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from vlm_robot.config import AgentConfig
+from vlm_robot.errors import ConfigError
+from vlm_robot.evaluation.baselines import build_baseline
+from vlm_robot.evaluation.catalogue import find_suite
+from vlm_robot.evaluation.episodes import EpisodeResult, find_tier, run_episode, Stack, Tier
+from vlm_robot.evaluation.failures import record_episode
+from vlm_robot.evaluation.journal import to_plain
+from vlm_robot.evaluation.metering import MeteredModel
+from vlm_robot.evaluation.metrics import attribute_failure
+from vlm_robot.language.language_loading import load_language_model
+from vlm_robot.perception.owlvit import OwlVitDetector
+from vlm_robot.planning.saycan import SayCanPlanner
+
+PLANNERS = ('both', 'saycan', 'program')
+RECORDS = ('none', 'failures', 'all')
+WITHOUT_MODEL = ('oracle', 'regex', 'affordance-only')
+LOWER = {'T0': (), 'T1': ('T0',), 'T2': ('T0',), 'T3': ('T0', 'T2'), 'T4': ('T0', 'T2', 'T3')}
+_loaded: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """
+    One row of a table: how every episode of a run is done.
+
+    :param disturbed: things go wrong on purpose at this tier; T4 and J are so anyway.
+    :param attribute: run failed episodes again at lower tiers to find the room that failed.
+    :param record: ``none``, ``failures`` or ``all``: of which episodes pictures and a film are kept.
+    :param pictures: folder of those.
+    """
+
+    suite: str
+    tier: str = 'T2'
+    planner: str = 'both'
+    baseline: str = ''
+    disturbed: bool = False
+    attribute: bool = True
+    record: str = 'none'
+    pictures: str = ''
+    config: AgentConfig = field(default_factory=AgentConfig)
+
+    def __post_init__(self):
+        """Check every name before anything heavy is loaded."""
+        find_tier(self.tier)
+        find_suite(self.suite)
+        if self.planner not in PLANNERS:
+            raise ConfigError(f"no planner '{self.planner}'; allowed: {list(PLANNERS)}")
+        if self.record not in RECORDS:
+            raise ConfigError(f"record is one of {list(RECORDS)}, got '{self.record}'")
+        if self.baseline:
+            build_baseline(self.baseline, None, self.config.planner)
+
+    @property
+    def who(self) -> str:
+        """Return what plans: the baseline, or the planner."""
+        return self.baseline or self.planner
+
+    def find_tier(self) -> Tier:
+        """Return the tier, disturbed where this run is."""
+        tier = find_tier(self.tier)
+        return replace(tier, disturbed=tier.disturbed or self.disturbed or find_suite(self.suite).disturbed)
+
+    def needs_weights(self) -> bool:
+        """Return whether a checkpoint decides the numbers."""
+        return self.baseline not in WITHOUT_MODEL or self.find_tier().sees
+
+    def key(self) -> str:
+        """Return what names the run and all that decides its numbers."""
+        plain = {
+            'suite': find_suite(self.suite).name,
+            'tier': self.tier,
+            'planner': self.planner,
+            'baseline': self.baseline,
+            'disturbed': self.find_tier().disturbed,
+            'attribute': self.attribute,
+            'config': repr(self.config),
+            'weights': ''
+            if self.baseline in WITHOUT_MODEL and not self.find_tier().sees
+            else hash_weights(self.config.language.adapter),
+        }
+        words = '-'.join([plain['suite'], self.tier, self.who])
+        return f'{words}-{hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]}'
+
+
+@cache
+def hash_weights(adapter: str = '') -> str:
+    """Return a digest of the checkpoints that ship with the package and of an adapter folder of one's own."""
+    digest = hashlib.sha256()
+    folders = [Path(__file__).resolve().parents[1] / 'checkpoints', *([Path(adapter)] if adapter else [])]
+    for path in sorted(path for folder in folders for path in folder.glob('**/*.safetensors')):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def run_one(task: tuple[RunSpec, int]) -> dict:
+    """Run one episode and, where it fails, find the room and keep pictures; return plain data."""
+    spec, seed = task
+    tier, suite = spec.find_tier(), find_suite(spec.suite)
+    stack, plan_for, meter = load_run(spec, tier)
+    episode = suite.sample(seed)
+
+    def run(at: Tier, **hooks: Any) -> EpisodeResult:
+        stack.planner = plan_for(episode)
+        return run_episode(episode, at, stack, **hooks)
+
+    meter.reset()
+    result = run(tier)
+    counted = {'language_calls': meter.calls, 'language_seconds': round(meter.seconds, 4)}
+    good = has_succeeded(result)
+    if not good and spec.attribute:
+        result = replace(result, failed_room=_find_room(tier, run))
+    if spec.record == 'all' or (spec.record == 'failures' and not good):
+        record_episode(Path(spec.pictures) / spec.key() / str(seed), lambda **hooks: run(tier, **hooks), tier)
+    return to_plain(asdict(replace(result, **counted)))
+
+
+def _find_room(tier: Tier, run: Callable[..., EpisodeResult]) -> str:
+    names = [*LOWER[tier.name], *([tier.name] if tier.disturbed and tier.name != 'T4' else [])]
+    return attribute_failure(tier.name, {name: has_succeeded(run(find_tier(name))) for name in names})
+
+
+def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, MeteredModel]:
+    """Return models, what makes the planner of an episode, and the counter; they stay for the next episode."""
+    needs_model = spec.baseline not in WITHOUT_MODEL
+    key = repr((spec.config, spec.planner, spec.baseline, tier.sees, needs_model))
+    if _loaded.get('key') != key:
+        models = _load_models(spec.config, needs_model, tier.sees)
+        meter = MeteredModel(models['language'])
+        planner = build_planner(meter, spec.config, spec.planner)
+        plan_for = build_baseline(spec.baseline, planner, spec.config.planner) if spec.baseline else lambda _: planner
+        stack = Stack(spec.config, meter, planner, models['detector'])  # type: ignore[arg-type]
+        _loaded.update(key=key, run=(stack, plan_for, meter))
+    return _loaded['run']
+
+
+def _load_models(config: AgentConfig, needs_model: bool, sees: bool) -> dict[str, Any]:
+    """Return language model and detector, loaded once for all runs with the same settings."""
+    wanted = {
+        'language': (repr(config.language) if needs_model else '', lambda: load_language_model(config.language)),
+        'detector': (repr(config.detector) if sees else '', lambda: OwlVitDetector(config.detector)),
+    }
+    models = _loaded.setdefault('models', {})
+    for name, (key, load) in wanted.items():
+        if key and models.get(name, ('', None))[0] != key:
+            models[name] = (key, load())
+    return {name: models[name][1] if key else None for name, (key, _) in wanted.items()}
+
+
+def build_planner(model: Any, config: AgentConfig, kind: str) -> Any:
+    """Return the planner of a kind."""
+    return SayCanPlanner(model, config.planner)
+
+
+def has_succeeded(result: EpisodeResult | dict) -> bool:
+    """Return whether the episode counts as a success at its tier."""
+    data = result if isinstance(result, dict) else result.__dict__
+    return data['plan_success'] if data['execution_success'] is None else data['execution_success']
