@@ -7,9 +7,11 @@ import pytest
 
 from vlm_robot.errors import ConfigError, ModelError
 from vlm_robot.language import sentence_embedder
+from vlm_robot.language.language_model import ScriptedLanguageModel
 from vlm_robot.language.sentence_embedder import SentenceEmbedder, WordEmbedder
 from vlm_robot.planning.program import format_program, parse_program
 from vlm_robot.planning.program_prompt import write_program_prompt
+from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
 from vlm_robot.planning.worked_examples import ExampleLibrary, load_examples, write_steps
 from vlm_robot.sim.tasks.wordings import match_suite
 from vlm_robot.training.planner_separation import is_trainable
@@ -127,3 +129,13 @@ def test_faults_in_a_file_are_named(tmp_path, text, words):
 def test_an_empty_folder_is_no_library(tmp_path):
     with pytest.raises(ConfigError, match='no YAML'):
         load_examples(tmp_path)
+
+
+def test_saycan_reads_examples_before_the_task(scene):
+    model = ScriptedLanguageModel({'the green bowl\n1.': 'pick up the red block.'})
+    planner = SayCanPlanner(model, SayCanConfig(worked_examples=2))
+    decision = planner.decide('the red block into the green bowl', scene)
+    assert decision.chosen.text == 'pick up the red block'
+    assert model.prompts[-1].count('Task: ') == 3
+    with pytest.raises(ConfigError, match='0 or more'):
+        SayCanConfig(worked_examples=-1)

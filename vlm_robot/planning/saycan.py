@@ -22,6 +22,7 @@ from vlm_robot.planning.affordance import AffordanceConfig
 from vlm_robot.planning.domain import Domain, TABLE
 from vlm_robot.planning.parsing import WHICH_ONE
 from vlm_robot.planning.prompt import History
+from vlm_robot.planning.worked_examples import ExampleLibrary
 
 MEMORY = 64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
 
@@ -37,6 +38,7 @@ class SayCanConfig:
         0.5  # 0..1, if all options together are less likely than this, the model is asked for its own words
     )
     max_steps: int = 20  # steps of a projected plan
+    worked_examples: int = 0  # 0 or more; nearest ones of the prompt library that stand before the task
     affordance: AffordanceConfig = field(default_factory=AffordanceConfig)
 
     def __post_init__(self):
@@ -45,6 +47,8 @@ class SayCanConfig:
             raise ConfigError(f"normalisation '{self.normalisation}' is not known; allowed: 'sum', 'mean'")
         if not (0 < self.impossible_share <= 1 and 0 <= self.coverage <= 1 and self.max_steps >= 1):
             raise ConfigError('impossible_share must be in (0, 1], coverage in [0, 1], max_steps at least 1')
+        if self.worked_examples < 0:
+            raise ConfigError(f'worked_examples is {self.worked_examples}; it must be 0 or more')
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class SayCanPlanner:
         self.model = model
         self.config = config
         self.domain = domain
+        # The examples are of blocks and bowls; other worlds do without.
+        self._library = ExampleLibrary(config.worked_examples if domain.name == TABLE.name else 0)
         self._memory: OrderedDict[tuple, list[ContinuationScore]] = OrderedDict()
 
     def decide(self, sentence: str, scene: Scene, history: History | None = None) -> Decision:
@@ -72,7 +78,7 @@ class SayCanPlanner:
         ``decision.reason`` is set when the chosen step is a refusal.
         """
         started = time.perf_counter()
-        prompt = self.domain.write_prompt(sentence, history or self.domain.begin(scene))
+        prompt = self._library.head(sentence) + self.domain.write_prompt(sentence, history or self.domain.begin(scene))
         steps = list(self.domain.options(scene, self.config.only_fitting_hand))
         scores = self._score(prompt, [self.domain.say(step, scene.held) for step in steps])
         if sum(math.exp(score.logprob) for score in scores) < self.config.coverage:

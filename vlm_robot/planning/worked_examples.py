@@ -134,7 +134,7 @@ class ExampleLibrary:
         """Keep how many examples a prompt gets; no examples given are those of the package."""
         self.count = count
         self.embedder = embedder or share_embedder()
-        self.examples = tuple(examples) or load_examples()
+        self.examples = tuple(examples) or (load_examples() if count else ())
 
     def nearest(self, sentence: str, examples: Sequence[WorkedExample]) -> tuple[WorkedExample, ...]:
         """Return the examples most like the sentence, the most alike last; equal ones in their own order."""
