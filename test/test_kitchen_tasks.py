@@ -6,7 +6,7 @@ import random
 import pytest
 
 from vlm_robot.planning import kitchen
-from vlm_robot.training.kitchen_expert import is_true, plan_kitchen
+from vlm_robot.planning.kitchen_expert import is_true, plan_kitchen
 from vlm_robot.training.kitchen_separation import is_kitchen_evaluation, list_evaluation_sentences, skeleton
 from vlm_robot.training.kitchen_speech import expand
 from vlm_robot.training.kitchen_tasks import generate_kitchen, sample_kitchen_task

@@ -15,8 +15,9 @@ import random
 from vlm_robot.datatypes import Scene
 from vlm_robot.kitchen_vocabulary import DRAWER, has, PLACES, SHELVES, THINGS, TRASH, USER
 from vlm_robot.planning.kitchen import build_kitchen, is_open, place_of, ROBOT
+from vlm_robot.planning.kitchen_expert import Goal
 from vlm_robot.training import kitchen_wordings as words
-from vlm_robot.training.kitchen_expert import Goal, write_kitchen_example
+from vlm_robot.training.kitchen_acting import write_kitchen_example
 from vlm_robot.training.kitchen_separation import is_kitchen_evaluation
 from vlm_robot.training.kitchen_speech import (
     expand,

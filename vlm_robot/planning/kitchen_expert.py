@@ -1,5 +1,5 @@
 """
-The kitchen's expert: what to do next for a list of goals, and the training text of a task acted out by it.
+The kitchen's expert: what to do next for a list of goals; it acts in training data and as the suite's ceiling.
 
 A goal is (relation, thing, place): ``at``, ``hold``, ``find``, ``free`` (let go of it), ``robot``, ``open``,
 ``closed`` or ``refuse``. Goals are worked on in order; one that is true already is skipped.
@@ -7,35 +7,13 @@ A goal is (relation, thing, place): ``at``, ``hold``, ``find``, ``free`` (let go
 
 from __future__ import annotations
 
-import random
-from typing import Protocol
-
-from vlm_robot.datatypes import Plan, Scene, SkillResult, Step
-from vlm_robot.errors import PlanError
+from vlm_robot.datatypes import Plan, Scene, Step
 from vlm_robot.kitchen_vocabulary import DRAWER, USER
 from vlm_robot.planning import kitchen
 from vlm_robot.planning.kitchen import find_obstacle, is_near, is_open, place_of, ROBOT
-from vlm_robot.planning.kitchen_words import begin, format_step, observe, write_prompt
-from vlm_robot.training.planner_data import Example, record_step
 
 Goal = tuple[str, str, str]
-FAILURE_SHARE = 0.04
-FAILURES = {
-    'pick': ('missed the grasp', 'the fingers closed on nothing', 'slipped', 'not reached', ''),
-    'put_down': ('no room', 'it tipped over', ''),
-    'open_drawer': ('the handle slipped', ''),
-    'close_drawer': ('it is stuck', ''),
-}
 LONGEST = 24  # steps
-
-
-class Task(Protocol):
-    """What the expert must know of a task."""
-
-    kind: str
-    sentence: str
-    scene: Scene
-    goals: tuple[Goal, ...]
 
 
 def is_true(goal: Goal, scene: Scene) -> bool:
@@ -105,27 +83,3 @@ def plan_kitchen(scene: Scene, goals: tuple[Goal, ...]) -> Plan:
             break
         scene = kitchen.apply(step, scene)
     return Plan(tuple(steps))
-
-
-def write_kitchen_example(task: Task, rng: random.Random, failure_share: float = FAILURE_SHARE) -> Example:
-    """Return the text of a whole task; only the words of the steps are learned."""
-    scene, history, position, spans = task.scene, begin(task.scene), 0, []
-    for _ in range(LONGEST):
-        prompt = write_prompt(task.sentence, history)
-        step, position = choose_step(task.goals, position, scene)
-        text = f'{prompt} {format_step(step)}.'
-        spans.append((len(prompt), len(text)))
-        if step.skill in ('done', 'refuse') or find_obstacle(step, scene):
-            break
-        result, after = _act_out(step, scene, rng, failure_share)
-        history = history.add(record_step(step, result, observe(scene, after, step, result)))
-        scene = after
-    else:
-        raise PlanError(f"the expert finds no end for '{task.sentence}' with goals {task.goals}")
-    return Example(task.kind, text, tuple(spans))
-
-
-def _act_out(step: Step, scene: Scene, rng: random.Random, failure_share: float) -> tuple[SkillResult, Scene]:
-    if step.skill in FAILURES and rng.random() < failure_share:
-        return SkillResult(False, rng.choice(FAILURES[step.skill])), scene
-    return SkillResult(True), kitchen.apply(step, scene)
