@@ -241,6 +241,7 @@ class TaskResult:
     :param status: ``done``, ``refused``, ``failed`` or ``cancelled``.
     :param reason: one sentence for a person.
     :param plan: what was projected before anything moved.
+    :param notes: what was read otherwise than it was written, for example ``read 'bluw' as 'blue'``.
     """
 
     sentence: str
@@ -249,6 +250,7 @@ class TaskResult:
     records: tuple[StepRecord, ...] = ()
     seconds: float = 0.0
     plan: Plan = Plan()
+    notes: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
