@@ -128,7 +128,7 @@ def evaluate_kitchen(
     :param on_result: called with every result as it comes.
     :raises ConfigError: an unknown tier, planner or number.
     """
-    run_one = _build_runner(config, tier, planner)
+    run_one = build_runner(config, tier, planner)
     results = []
     for instruction in _select(numbers):
         results.append(run_one(instruction))
@@ -144,7 +144,8 @@ def _select(numbers: Sequence[int] | None) -> list[Instruction]:
     return list(instructions) if numbers is None else [instructions[number] for number in numbers]
 
 
-def _build_runner(config: AgentConfig, tier: str, name: str) -> Callable[[Instruction], KitchenResult]:
+def build_runner(config: AgentConfig, tier: str, name: str) -> Callable[[Instruction], KitchenResult]:
+    """Return what runs one instruction, with its models loaded; raise ConfigError on an unknown tier or planner."""
     if tier not in TIERS or name not in PLANNERS:
         raise ConfigError(f"kitchen at '{tier}' with '{name}': allowed are {TIERS} with {PLANNERS}")
     planner = None
