@@ -38,17 +38,22 @@ HAND_WEIGHT = 9.91  # N, hand and fingers
 class BulletArm:
     """An Arm in a World."""
 
-    def __init__(self, world: World, is_visible: bool = True):
+    def __init__(self, world: World, is_visible: bool = True, urdf: str = PANDA_URDF, first_joint: int = 0):
         """
         Load the robot at the base origin, at home with open fingers, and tick with the world.
 
         :param is_visible: False loads it in a fifth of the time, but no camera sees it.
+        :param urdf: a robot that has the Panda's joints in the Panda's order, perhaps on a moving base.
+        :param first_joint: number of the arm's first joint in that robot.
         """
         self.world = world
         self.client = world.client
+        self.arm_joints = tuple(first_joint + joint for joint in ARM_JOINTS)
+        self.finger_joints = tuple(first_joint + joint for joint in FINGER_JOINTS)
+        self.hand_joint = first_joint + HAND_JOINT
         p.setAdditionalSearchPath(pybullet_data.getDataPath(), physicsClientId=self.client)
         flags = 0 if is_visible else p.URDF_IGNORE_VISUAL_SHAPES
-        self.body = p.loadURDF(PANDA_URDF, useFixedBase=True, flags=flags, physicsClientId=self.client)
+        self.body = p.loadURDF(urdf, useFixedBase=True, flags=flags, physicsClientId=self.client)
         self.home_posture = panda.solve_inverse(HOME_POSE, panda.WORK_POSTURE)
         self._move: Motion | None = None
         self._grip: Motion | None = None
@@ -59,7 +64,7 @@ class BulletArm:
         self._prepare_body()
         self._hold(self.home_posture)
         self._drive_fingers(0.08, 20.0)
-        world.register_gripper(self.body, FINGER_JOINTS)
+        world.register_gripper(self.body, self.finger_joints)
         world.add_ticker(self.tick)
 
     # ---- what the arm is asked: begin a motion, return at once
@@ -120,7 +125,7 @@ class BulletArm:
 
     def gripper_width(self) -> float:
         """Return the distance between the finger tips in metres."""
-        return max(0.0, sum(state[0] for state in self._states(FINGER_JOINTS)))
+        return max(0.0, sum(state[0] for state in self._states(self.finger_joints)))
 
     def stop(self) -> None:
         """Ask the next tick to halt the arm and the fingers where they are; safe from any thread."""
@@ -135,13 +140,13 @@ class BulletArm:
         if self.gripper_width() <= 0.002:
             return False
         touching = [
-            p.getContactPoints(self.body, linkIndexA=link, physicsClientId=self.client) for link in FINGER_JOINTS
+            p.getContactPoints(self.body, linkIndexA=link, physicsClientId=self.client) for link in self.finger_joints
         ]
         return all(any(contact[2] != self.body for contact in contacts) for contacts in touching)
 
     def joint_states(self) -> JointStates:
         """Return the moving joints as a ROS joint state wants them."""
-        joints = ARM_JOINTS + FINGER_JOINTS
+        joints = self.arm_joints + self.finger_joints
         states = self._states(joints)
         names = tuple(p.getJointInfo(self.body, joint, physicsClientId=self.client)[1].decode() for joint in joints)
         return JointStates(names, tuple(s[0] for s in states), tuple(s[1] for s in states))
@@ -193,7 +198,7 @@ class BulletArm:
 
     def _push(self) -> float:
         """Return the newtons that push the hand up, from the force sensor in the wrist."""
-        state = p.getJointState(self.body, HAND_JOINT, physicsClientId=self.client)
+        state = p.getJointState(self.body, self.hand_joint, physicsClientId=self.client)
         return state[2][2] + HAND_WEIGHT
 
     def _tick_grip(self, motion: Motion) -> None:
@@ -202,7 +207,7 @@ class BulletArm:
             self._drive_fingers(self.gripper_width(), 20.0)
             self._end_grip(cancelled=True)
             return
-        moving = max(abs(state[1]) for state in self._states(FINGER_JOINTS)) > 0.002
+        moving = max(abs(state[1]) for state in self._states(self.finger_joints)) > 0.002
         self._grip_rest = 0 if moving else self._grip_rest + 1
         reached = abs(self.gripper_width() - self._grip_goal) < 0.0005
         if self._grip_rest >= (4 if reached else 16):
@@ -235,7 +240,7 @@ class BulletArm:
         return p.getJointStates(self.body, joints, physicsClientId=self.client)
 
     def _positions(self) -> np.ndarray:
-        return np.array([state[0] for state in self._states(ARM_JOINTS)])
+        return np.array([state[0] for state in self._states(self.arm_joints)])
 
     def _hold(self, q: np.ndarray) -> None:
         self._drive(q, np.zeros(7))
@@ -243,7 +248,7 @@ class BulletArm:
     def _drive(self, q: np.ndarray, velocity: np.ndarray) -> None:
         p.setJointMotorControlArray(
             self.body,
-            ARM_JOINTS,
+            self.arm_joints,
             p.POSITION_CONTROL,
             targetPositions=q.tolist(),
             targetVelocities=velocity.tolist(),
@@ -254,7 +259,7 @@ class BulletArm:
         )
 
     def _drive_fingers(self, width: float, force: float) -> None:
-        for joint in FINGER_JOINTS:
+        for joint in self.finger_joints:
             p.setJointMotorControl2(
                 self.body,
                 joint,
@@ -266,10 +271,10 @@ class BulletArm:
             )
 
     def _prepare_body(self) -> None:
-        p.enableJointForceTorqueSensor(self.body, HAND_JOINT, True, physicsClientId=self.client)
-        for joint, angle in zip(ARM_JOINTS, self.home_posture, strict=True):
+        p.enableJointForceTorqueSensor(self.body, self.hand_joint, True, physicsClientId=self.client)
+        for joint, angle in zip(self.arm_joints, self.home_posture, strict=True):
             p.resetJointState(self.body, joint, angle, physicsClientId=self.client)
-        for joint in FINGER_JOINTS:
+        for joint in self.finger_joints:
             p.resetJointState(self.body, joint, 0.04, physicsClientId=self.client)
             p.changeDynamics(
                 self.body,
@@ -282,9 +287,9 @@ class BulletArm:
         # the real fingers share one spindle: what stops one stops both, so a block is centred between them
         gear = p.createConstraint(
             self.body,
-            FINGER_JOINTS[0],
+            self.finger_joints[0],
             self.body,
-            FINGER_JOINTS[1],
+            self.finger_joints[1],
             p.JOINT_GEAR,
             (1, 0, 0),
             (0, 0, 0),
