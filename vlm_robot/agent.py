@@ -29,6 +29,7 @@ from vlm_robot.datatypes import (
 from vlm_robot.perception.detector import Detector
 from vlm_robot.perception.lifting import lift_all, LiftingConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
+from vlm_robot.planning.dialogue import Dialogue, Listener
 from vlm_robot.planning.saycan import SayCanPlanner
 from vlm_robot.robot.arm import Arm
 from vlm_robot.scene.association import SceneTracker
@@ -36,7 +37,7 @@ from vlm_robot.scene.relations import relations_of
 from vlm_robot.sim.world import World
 from vlm_robot.skills.execution import execute, held_after
 from vlm_robot.skills.motions import SkillConfig
-from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, list_labels, shape_of
+from vlm_robot.vocabulary import list_labels
 
 
 class Eyes(Protocol):
@@ -104,16 +105,10 @@ class OracleEyes:
 def scene_of(world: World, held: str = '') -> Scene:
     """Return the simulator's truth as a scene."""
     objects = tuple(
-        SceneObject(name, world.labels[name], world.position(name), _size_of(name), world.yaw(name), 1.0, world.time)
-        for name in sorted(world.bodies)
+        SceneObject(name, world.labels[name], world.position(name), world.size(name), world.yaw(name), 1.0, world.time)
+        for name in sorted(world.labels)
     )
     return Scene(objects, relations_of(objects), held, world.time)
-
-
-def _size_of(label: str) -> Point:
-    if shape_of(label.rstrip(' 0123456789')) == 'bowl':
-        return (BOWL_DIAMETER, BOWL_DIAMETER, BOWL_HEIGHT)
-    return (BLOCK_SIZE,) * 3
 
 
 @dataclass
@@ -125,6 +120,7 @@ class Agent:
     arm: Arm
     skills: SkillConfig = field(default_factory=SkillConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
+    dialogue: Dialogue = field(default_factory=Dialogue)
     on_step_start: Callable[[Step], None] = lambda step: None
     _scene: Scene = field(default_factory=Scene)
     _is_cancelled: Callable[[], bool] | None = None
@@ -150,20 +146,21 @@ class Agent:
         is_cancelled: Callable[[], bool] | None = None,
     ) -> TaskResult:
         """
-        Carry out a sentence.
+        Carry out a sentence; the dialogue remembers it for the next one.
 
         :param is_cancelled: asked before every step and during every motion; once true the arm halts.
         :raises SentenceError: the sentence cannot be a command.
         """
         start = time.monotonic()
         self._is_cancelled = is_cancelled
+        listener = Listener(self.planner, self.dialogue)
         result = run_task(
             sentence,
-            self.planner,
+            listener,
             self.look,
             self.act,
             is_cancelled=is_cancelled or (lambda: False),
             on_record=on_record,
             config=self.loop,
         )
-        return replace(result, seconds=time.monotonic() - start)
+        return replace(listener.end(result), seconds=time.monotonic() - start)
