@@ -9,7 +9,8 @@ import pytest
 from vlm_robot.errors import ConfigError
 from vlm_robot.language.smollm import ensure_smollm2
 from vlm_robot.planning.parsing import format_step, parse_step
-from vlm_robot.training.planner import _pad, encode, PlannerTrainingConfig, stream_batches
+from vlm_robot.training.planner import PlannerTrainingConfig
+from vlm_robot.training.planner_batches import Encoder
 from vlm_robot.training.planner_data import build_plan, generate
 from vlm_robot.training.planner_kinds import KINDS, sample_task
 from vlm_robot.training.planner_measure import FAMILIES
@@ -56,7 +57,7 @@ def test_rule_catches_disguises(sentence):
 
 
 @pytest.mark.parametrize(
-    'sentence', ['put the red block in the green bowl', 'move the teal cube to the left side']
+    'sentence', ['place the red block inside the green bowl', 'transfer the teal cube to the left side']
 )
 def test_rule_lets_the_rest_pass(sentence):
     assert is_trainable(sentence)
@@ -103,10 +104,10 @@ def tokenizer():
 
 def test_labels_are_the_tokens_of_the_steps(tokenizer):
     for example in EXAMPLES[:100]:
-        ids, labels = encode(tokenizer, example)
-        learned = tokenizer.decode([token for token in labels if token != -100])
+        coded = Encoder(tokenizer).encode(example)
+        learned = tokenizer.decode([token for token in coded.labels if token != -100])
         assert learned == ''.join(example.text[a:b] for a, b in example.spans)
-        assert all(label in (-100, token) for token, label in zip(ids, labels))
+        assert all(label in (-100, token) for token, label in zip(coded.ids, coded.labels))
 
 
 def test_training_reads_the_tokens_that_scoring_reads(tokenizer):
@@ -118,18 +119,6 @@ def test_training_reads_the_tokens_that_scoring_reads(tokenizer):
                 tokenizer(example.text[:start])['input_ids'] + tokenizer(example.text[start:end])['input_ids']
             )
             assert whole == parts
-
-
-def test_batches_keep_to_their_size(tokenizer):
-    for batch in itertools.islice(stream_batches(tokenizer, iter(EXAMPLES), 1024), 20):
-        assert batch.ids.numel() <= 1024 or len(batch.ids) == 1
-        assert batch.ids.shape == batch.labels.shape
-        assert (batch.labels != -100).any()
-
-
-def test_padding_is_not_learned():
-    batch = _pad([([5, 6, 7], [-100, 6, 7]), ([8], [8])])
-    assert batch.labels.tolist() == [[-100, 6, 7], [8, -100, -100]]
 
 
 def test_senseless_training_settings_are_refused():

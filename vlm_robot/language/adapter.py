@@ -89,6 +89,26 @@ def save_adapter(folder: Path, wrapped: dict[str, LoraLinear], names: tuple[str,
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2, sort_keys=True) + '\n')
 
 
+def load_adapter(folder: Path, wrapped: dict[str, LoraLinear]) -> None:
+    """
+    Copy the adapter in ``folder`` into wrapped layers, to go on training it.
+
+    :raises ModelError: it cannot be read, or its layers, rank or scale are others.
+    """
+    try:
+        config = json.loads((folder / CONFIG_NAME).read_text())
+        tensors = load_file(folder / WEIGHTS_NAME)
+        for name, lora in wrapped.items():
+            for part in ('lora_A', 'lora_B'):
+                getattr(lora, part).data.copy_(tensors[f'{_PREFIX}{name}.{part}.weight'])
+            if abs(config['lora_alpha'] / config['r'] - lora.scale) > 1e-6:
+                raise ValueError(f'alpha / r is {config["lora_alpha"]} / {config["r"]}, wanted {lora.scale}')
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f'adapter {folder} cannot be trained further ({error}); use one of the same layers, rank and alpha'
+        ) from error
+
+
 def merge_adapter(model: nn.Module, folder: Path) -> None:
     """
     Add the adapter in ``folder`` to the weights of the model, in place.

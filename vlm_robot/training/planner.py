@@ -1,16 +1,15 @@
 """
-Train the planner's LoRA on generated instruction-plan pairs, on a CPU, within a budget of wall-clock time.
+Train the planner's LoRA on generated steps and programs, on a CPU, within a budget of wall-clock time.
 
 The base model stays frozen in bfloat16, the adapter (arXiv 2106.09685) is float32; the loss sees only the
-words of the steps. A run saves itself regularly and goes on where it stopped. Data come from
-planner_data.py, without end and from a seed.
+words of the steps and the bodies of the programs. One adapter learns both. A run saves itself regularly and
+goes on where it stopped. Data come from planner_data.py and program_data.py, without end and from a seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-import itertools
 import json
 import math
 from pathlib import Path
@@ -21,10 +20,14 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from vlm_robot.errors import ConfigError
-from vlm_robot.language.adapter import LoraLinear, save_adapter, wrap_linears
+from vlm_robot.language.adapter import load_adapter, LoraLinear, save_adapter, wrap_linears
 from vlm_robot.language.smollm import ensure_smollm2, SMOLLM2
-from vlm_robot.training.planner_data import Example, generate
+from vlm_robot.language.transformers_model import find_adapter
+from vlm_robot.training.kitchen_tasks import generate_kitchen
+from vlm_robot.training.planner_batches import Batch, Encoder, IGNORED, mix, stream_batches
+from vlm_robot.training.planner_data import generate
 from vlm_robot.training.planner_measure import measure, Score
+from vlm_robot.training.program_data import generate_programs
 
 __all__ = ['PlannerTrainingConfig', 'Score', 'measure', 'train']
 
@@ -40,7 +43,11 @@ class PlannerTrainingConfig:
     layers: tuple[str, ...] = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')
     learning_rate: float = 1e-3
     warmup_steps: int = 20
-    batch_tokens: int = 2048  # padded tokens of one optimiser step
+    batch_tokens: int = 1536  # tokens of one optimiser step
+    row_tokens: int = 384  # tokens of one row; texts that do not fit are left out
+    programs: float = 0.84  # 0..1, share of programs among the texts (about 0.65 of the tokens)
+    kitchen: float = 0.05  # 0..1, share of SayCan's steps in the kitchen; what remains are its steps on the table
+    start: str = ''  # a shipped checkpoint or folder whose adapter is trained further; empty: from nothing
     seed: int = 0
     threads: int = 0  # 0: what torch chooses
     save_every_s: float = 120.0
@@ -49,62 +56,30 @@ class PlannerTrainingConfig:
 
     def __post_init__(self):
         """Check ranges."""
-        if self.minutes <= 0 or self.rank < 1 or self.batch_tokens < 512 or self.learning_rate <= 0:
+        if self.minutes <= 0 or self.rank < 1 or self.batch_tokens < self.row_tokens or self.learning_rate <= 0:
             raise ConfigError(
                 f'planner training: minutes {self.minutes} > 0, rank {self.rank} >= 1, '
-                f'batch_tokens {self.batch_tokens} >= 512, learning_rate {self.learning_rate} > 0 are needed'
+                f'batch_tokens {self.batch_tokens} >= row_tokens {self.row_tokens}, '
+                f'learning_rate {self.learning_rate} > 0 are needed'
             )
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Token ids (B, T) int64 and labels (B, T) int64, -100 where nothing is learned."""
-
-    ids: torch.Tensor
-    labels: torch.Tensor
-
-
-def encode(tokenizer, example: Example) -> tuple[list[int], list[int]]:
-    """Return token ids and labels; labels are -100 outside the words of the steps."""
-    coded = tokenizer(example.text, return_offsets_mapping=True)
-    inside = [any(start <= a and b <= end for start, end in example.spans) for a, b in coded['offset_mapping']]
-    return coded['input_ids'], [token if yes else -100 for token, yes in zip(coded['input_ids'], inside)]
-
-
-def stream_batches(tokenizer, examples: Iterator[Example], batch_tokens: int, longest: int = 320) -> Iterator[Batch]:
-    """Yield batches of about ``batch_tokens`` padded tokens, similar lengths together, in mixed order."""
-    generator = torch.Generator().manual_seed(0)
-    while True:
-        pool = sorted((encode(tokenizer, e) for e in itertools.islice(examples, 256)), key=lambda pair: len(pair[0]))
-        pool = [pair for pair in pool if len(pair[0]) <= longest]
-        groups: list[list] = [[]]
-        for pair in pool:
-            if (len(groups[-1]) + 1) * len(pair[0]) > batch_tokens:
-                groups.append([])
-            groups[-1].append(pair)
-        for index in torch.randperm(len(groups), generator=generator).tolist():
-            yield _pad(groups[index])
-
-
-def _pad(pairs: list[tuple[list[int], list[int]]]) -> Batch:
-    width = max(len(ids) for ids, _ in pairs)
-    ids = torch.zeros(len(pairs), width, dtype=torch.long)
-    labels = torch.full_like(ids, -100)
-    for row, (tokens, targets) in enumerate(pairs):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        labels[row, : len(targets)] = torch.tensor(targets)
-    return Batch(ids, labels)
+        if min(self.programs, self.kitchen) < 0 or self.programs + self.kitchen > 1:
+            raise ConfigError(
+                f'planner training: the shares of programs {self.programs} and of the kitchen {self.kitchen} '
+                'must be 0 or more, together at most 1'
+            )
 
 
 def compute_loss(model, batch: Batch) -> torch.Tensor:
     """
     Return the mean negative log-likelihood of the learned tokens.
 
-    Padding stands on the right, where the causal mask makes it harmless.
+    A label stands where the token stands; the token before it predicts it, which is of the same branch
+    because every branch begins with words that are not learned.
     """
-    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[:, :-1]
+    inputs = {'input_ids': batch.ids, 'position_ids': batch.positions, 'attention_mask': batch.mask}
+    hidden = model.model(**inputs, use_cache=False).last_hidden_state[:, :-1]
     targets = batch.labels[:, 1:]
-    wanted = targets != -100
+    wanted = targets != IGNORED
     logits = model.lm_head(hidden[wanted]).float()
     return functional.cross_entropy(logits, targets[wanted])
 
@@ -134,7 +109,9 @@ def train(config: PlannerTrainingConfig = PlannerTrainingConfig()) -> Path:
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
     out = Path(config.out)
     step = _resume(out, wrapped, optimizer) if config.resume else 0
-    batches = stream_batches(tokenizer, generate(config.seed + step), config.batch_tokens)
+    if config.start and not step:
+        load_adapter(find_adapter(config.start), wrapped)
+    batches = open_stream(config, tokenizer, step)
     begun = saved = time.monotonic()
     first, average = step, None
     with tqdm(total=100, unit='%', desc='train planner', bar_format='{l_bar}{bar}| {elapsed}{postfix}') as bar:
@@ -157,6 +134,17 @@ def train(config: PlannerTrainingConfig = PlannerTrainingConfig()) -> Path:
                 saved = time.monotonic()
     _save(out, config, wrapped, optimizer, step, average)
     return out
+
+
+def open_stream(config: PlannerTrainingConfig, tokenizer, step: int) -> Iterator[Batch]:
+    """Return the batches of a run that stands at ``step``: programs and steps mixed."""
+    seed = 1000 * config.seed + step
+    streams = [
+        (generate_programs(seed), config.programs),
+        (generate_kitchen(seed), config.kitchen),
+        (generate(seed), 1 - config.programs - config.kitchen),
+    ]
+    return stream_batches(Encoder(tokenizer), mix(streams, seed), config.batch_tokens, config.row_tokens, seed)
 
 
 def _set_rate(optimizer, config: PlannerTrainingConfig, share: float, steps: int) -> None:

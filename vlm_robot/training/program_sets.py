@@ -1,0 +1,229 @@
+"""Kinds of task about sets: all of them, some, all but one, those of a colour, own and other colours."""
+
+from __future__ import annotations
+
+import random
+
+from vlm_robot.training import program_words as words
+from vlm_robot.training.planner_tasks import Palette
+from vlm_robot.training.program_clauses import frame, say_move, VERBS
+from vlm_robot.training.program_tasks import count_of, draw_families, draw_table, ProgramTask, Turn
+from vlm_robot.training.program_voice import call, colour_of, Phrase, Voice
+
+
+def finish(kind: str, rng: random.Random, scene, text: str, body: str) -> ProgramTask:
+    """Return a task of one turn in a polite frame."""
+    return ProgramTask(kind, scene, (Turn(frame(rng, text), body),))
+
+
+def choose_where(rng: random.Random, voice: Voice) -> Phrase:
+    """Return where a set goes: a bowl, the bowl, any bowl, a place, beside a bowl."""
+    roll = rng.random()
+    if voice.bowls and roll < 0.4:
+        return voice.inside()
+    if voice.bowls and roll < 0.55:
+        target = rng.choice((voice.the('bowl'), voice.the('bowl'), voice.a('bowl')))
+        return Phrase(f'{rng.choice(words.IN_WORDS)} {target.words}', target.code)
+    if voice.bowls and roll < 0.6:
+        return voice.beside(rng.choice(voice.bowls))
+    if roll < 0.66:
+        return Phrase(
+            rng.choice(('in a corner', 'in any corner', 'into some corner', 'to one of the corners')), "a('corner')"
+        )
+    return voice.place()
+
+
+def everything(rng: random.Random, palette: Palette) -> ProgramTask:
+    """Write that all blocks, or all of a colour, go somewhere."""
+    scene = draw_families(rng, palette) if rng.random() < 0.45 else draw_table(rng, palette)
+    voice = Voice(rng, scene)
+    name = 'block' if rng.random() < 0.6 else f'{rng.choice(voice.colours)} block'
+    what, where = voice.all(name, count_of(scene, name)), choose_where(rng, voice)
+    text = say_move(rng, what.words, where.words, many=True)
+    if where.code.startswith("the('") and rng.random() < 0.2:
+        text = rng.choice(
+            ('gather {w} {t}', 'collect {w} {t}', 'tidy {w} away {t}', 'clear {w} away {t}', 'fill {d} with {w}',
+             'clean up: {w} {t}', 'throw {w} together {t}', '{d} should hold {w}')
+        ).format(w=what.words, t=where.words, d=where.words.split(' ', 1)[1])  # fmt: skip
+    return finish('all', rng, scene, text, f'put({what.code}, {where.code})')
+
+
+def number(rng: random.Random, palette: Palette) -> ProgramTask:
+    """Write that a number of blocks go somewhere, of one colour or of two."""
+    scene = draw_families(rng, palette) if rng.random() < 0.6 else draw_table(rng, palette, least_blocks=2)
+    voice = Voice(rng, scene)
+    name = 'block' if rng.random() < 0.55 else f'{rng.choice(voice.colours)} block'
+    where = choose_where(rng, voice)
+    count = rng.choice((2, 2, 3, 3, 4, 5))
+    what = voice.some(name, count)
+    if len(voice.colours) > 1 and rng.random() < 0.2:
+        one, two = (f'{colour} block' for colour in rng.sample(voice.colours, 2))
+        first = Phrase(f'one {voice.bare(one)}', call('a', one))
+        second = voice.some(two, count)
+        text = say_move(rng, f'{first.words} and {second.words}', where.words, many=True, plain=True)
+        return finish('number', rng, scene, text, f'put([{first.code}, {second.code}], {where.code})')
+    return finish(
+        'number', rng, scene, say_move(rng, what.words, where.words, many=True), f'put({what.code}, {where.code})'
+    )
+
+
+def negation(rng: random.Random, palette: Palette) -> ProgramTask:
+    """Write about blocks by what they are not."""
+    scene = draw_table(rng, palette, least_blocks=2)
+    voice = Voice(rng, scene)
+    where = choose_where(rng, voice)
+    block = rng.choice(voice.blocks)
+    label, colour = block.rstrip(' 0123456789'), colour_of(block)
+    spared, noun = voice.the(block, one=True), voice.noun('block')
+    rule = call('all', label)
+    roll = rng.random()
+    if roll < 0.35:  # all but one, or all but a colour
+        everyone = voice.all('block').words
+        but = rng.choice(words.BUT_WORDS)
+        ones = rng.random() < 0.3
+        left = f'the {colour} ones' if ones else spared.words
+        code = call('all', 'block', but=rule if ones else spared.code)
+        text = say_move(rng, f'{everyone} {but} {left}', where.words, many=True, plain=True)
+        if rng.random() < 0.35:
+            text = say_move(rng, everyone, where.words, many=True, plain=True) + rng.choice(
+                (', but not {l}', ', but leave {l} alone', ' but leave out {l}', ', just not {l}',
+                    '; {l} stays where it is',
+                 ', {l} stays', ', but keep {l} where it is', ' but do not touch {l}', ", but don't move {l}",
+                 ', not {l}')
+            ).format(l=left)  # fmt: skip
+    elif roll < 0.55 and len(voice.colours) > 1:  # neither ... nor
+        other = rng.choice([c for c in voice.colours if c != colour])
+        rule = f'[{rule}, {call("all", f"{other} block")}]'
+        many = rng.random() < 0.4
+        said = rng.choice(
+            ('{a} {n} that {v} neither {x} nor {y}', '{a} {n} which {v} not {x} and not {y}',
+                '{a} {n} that {v} not {x} or {y}',
+             '{a} neither {x} nor {y} {n}', '{a} {n} that {v} neither the {x} nor the {y} one',
+             '{a} non-{x}, non-{y} {n}')
+        ).format(a='all' if many else rng.choice(('a', 'any', 'one')), n=voice.plural('block') if many else noun,
+                 v='are' if many else 'is', x=colour, y=other)  # fmt: skip
+        code = call('all' if many else 'a', 'block', but=rule)
+        text = say_move(rng, said, where.words, many=many, plain=True)
+    else:
+        said, code = _not_colour(rng, voice, colour, rule, spared)
+        text = say_move(rng, said, where.words, many=code.startswith('all'), plain=rng.random() < 0.6)
+    return finish('negation', rng, scene, text, f'put({code}, {where.code})')
+
+
+def _not_colour(rng: random.Random, voice: Voice, colour: str, rule: str, spared: Phrase) -> tuple[str, str]:
+    """Return words and code of blocks that are not of a colour: any, the one, or all of them."""
+    noun, many = voice.noun('block'), voice.plural('block')
+    choices = [
+        (f"a {noun} that isn't {colour}", 'a', rule),
+        (f'a {noun} which is not {colour}', 'a', rule),
+        (f'any {noun} that is not {colour}', 'a', rule),
+        (f'a non-{colour} {noun}', 'a', rule),
+        (f'some {noun} of another colour than {colour}', 'a', rule),
+        (f'any {noun} but {spared.words}', 'a', spared.code),
+        (f'anything but {spared.words}', 'a', spared.code),
+        (f'a {noun} other than {spared.words}', 'a', spared.code),
+        (f'any other {noun} than {spared.words}', 'a', spared.code),
+        (f'a {noun}, but not {spared.words},', 'a', spared.code),
+        (f'a {noun}, not {spared.words},', 'a', spared.code),
+        (f"the {noun} that isn't {colour}", 'the', rule),
+        (f'the {noun} that is not {colour}', 'the', rule),
+        (f'the non-{colour} {noun}', 'the', rule),
+        (f'the {noun} which is not {colour}', 'the', rule),
+        (f'all {many} that are not {colour}', 'all', rule),
+        (f'the {many} which are not {colour}', 'all', rule),
+        (f'every {noun} that is not {colour}', 'all', rule),
+        (f'every non-{colour} {noun}', 'all', rule),
+        (f"all {many} that aren't {colour}", 'all', rule),
+    ]
+    said, function, but = rng.choice(choices)
+    return said, call(function, 'block', but=but)
+
+
+def matching(rng: random.Random, palette: Palette) -> ProgramTask:
+    """Write that every block goes to the bowl of its colour, or of another colour."""
+    scene = draw_table(rng, palette, least_blocks=1, least_bowls=1)
+    voice = Voice(rng, scene)
+    one, many, bowl, bowls = voice.noun('block'), voice.plural('block'), voice.noun('bowl'), voice.plural('bowl')
+    verb = rng.choice(VERBS)[0]
+    prep = rng.choice(('in', 'into', 'in', 'on', 'to', 'inside'))
+    is_same = rng.random() < 0.55
+    name = 'block' if rng.random() < 0.85 else f'{rng.choice(voice.colours)} block'
+    singular = rng.random() < 0.5
+    if singular:
+        adjective = name.removesuffix('block')
+        what = f'{rng.choice(("every", "each", "every single"))} {adjective}{one}'
+        own = ('the {b} of its colour', 'its own {b}', 'the {b} with the same color', 'the {b} of the same colour',
+               'the {b} that matches its color', 'the corresponding {b}', 'the matching {b}', 'the same-coloured {b}',
+               'the right {b} by colour', 'the {b} that has its colour', 'the {b} painted like it')  # fmt: skip
+        other = ('a {b} of another colour', 'a {b} of a different colour', 'a {b} that does not match',
+            'some other {b} than its own',
+                 'a {b} with a different color', 'a {b} which has not its colour', 'a wrong {b}', 'a non-matching {b}',
+                 "a {b} that doesn't have its colour", 'any {b} but the one of its colour')  # fmt: skip
+    else:
+        what = voice.all(name).words
+        own = ('the {p} of the same colour', 'their matching {p}', 'the {p} with the same color',
+            '{p} of their own colour',
+               'the {p} that match', 'their {p} by colour', 'the same color {p}', 'the {p}, sorted by colour',
+               'their own {p}',
+               'the {p} of their color', 'the {p} which fit their colour')  # fmt: skip
+        other = ('{p} of another colour', '{p} of a different colour', 'the {p} that do not match', 'the wrong {p}',
+                 '{p} of other colors', '{p} that have a different colour', 'non-matching {p}',
+                 'differently coloured {p}',
+                 'the {p} so that no colours match', '{p} which are not of their colour')  # fmt: skip
+    text = f'{verb} {what} {prep} {rng.choice(own if is_same else other).format(b=bowl, p=bowls)}'
+    if is_same and rng.random() < 0.3 and name == 'block':
+        text = rng.choice(
+            ('sort the {w} by colour', 'sort the {w} into the {o}', 'match the {w} with the {o}', 'tidy up by colour',
+             'sort by color', 'distribute the {w} to the {o} by colour', 'sort everything by colour',
+             'pair the {w} and {o} by colour',
+             'colour-sort the {w}', 'every {o1} gets the {w} of its colour',
+             'red to red, blue to blue and so on: {w} in {o}')
+        ).format(w=many, o=bowls, o1=bowl)  # fmt: skip
+    elif not is_same and rng.random() < 0.2 and name == 'block':
+        text = rng.choice(
+            ('no {w1} may be in the {o1} of its own colour: put all of them in {o}',
+                'mix it up: every {w1} in a {o1} of another colour',
+             'mismatch the {w} and the {o}', 'sort the {w} wrongly into the {o}',
+             'colours of {w} and {o} must differ, so fill the {o}')
+        ).format(w=many, w1=one, o=bowls, o1=bowl)  # fmt: skip
+    target = "the('bowl', colour_of=b)" if is_same else "a('bowl', not_colour_of=b)"
+    return finish('matching', rng, scene, text, f'for b in {call("all", name)}:\n    put(b, {target})')
+
+
+def own_bowl(rng: random.Random, palette: Palette) -> ProgramTask:
+    """Write about one block and the bowl of its colour or of another, or blocks of a colour in a bowl each."""
+    scene = draw_table(rng, palette, least_bowls=1)
+    voice = Voice(rng, scene)
+    block, bowl = rng.choice(voice.blocks), voice.noun('bowl')
+    what = voice.the(block)
+    prep = rng.choice(('in', 'into', 'in', 'on', 'to', 'inside'))
+    own = (
+        'the {b} of the same colour',
+        'its own {b}',
+        'the {b} with the same color',
+        'the matching {b}',
+        'the {b} that matches',
+    )
+    other = (
+        'a {b} of another colour',
+        'a {b} of a different color',
+        'a {b} that does not match',
+        'a differently coloured {b}',
+    )
+    is_same = rng.random() < 0.5
+    where = f'{prep} {rng.choice(own if is_same else other).format(b=bowl)}'
+    options = {'colour_of' if is_same else 'not_colour_of': what.code}
+    code = call('the' if is_same else 'a', 'bowl', **options)
+    return finish('matching', rng, scene, say_move(rng, what.words, where, plain=True), f'put({what.code}, {code})')
+
+
+def spread(rng: random.Random, palette: Palette) -> ProgramTask:
+    """Write that blocks of a colour go into bowls of a colour, each into another if there are several."""
+    scene = draw_families(rng, palette)
+    voice = Voice(rng, scene)
+    colour = rng.choice(voice.colours)
+    bowl = rng.choice([name.rstrip(' 0123456789') for name in voice.bowls] or ['bowl'])
+    what, target = voice.all(f'{colour} block', count_of(scene, f'{colour} block')), voice.a(bowl)
+    where = f'{rng.choice(words.IN_WORDS[:8])} {target.words}'
+    body = f'for b in {what.code}:\n    put(b, {target.code})'
+    return finish('spread', rng, scene, say_move(rng, what.words, where, many=True, plain=True), body)
