@@ -144,11 +144,14 @@ class Agent:
         sentence: str,
         on_record: Callable[[StepRecord], None] = lambda record: None,
         is_cancelled: Callable[[], bool] | None = None,
+        ask: Callable[[Question], str] | None = None,
+        feedback: Callable[[], str] = lambda: '',
     ) -> TaskResult:
         """
         Carry out a sentence; the dialogue remembers it for the next one.
 
         :param is_cancelled: asked before every step and during every motion; once true the arm halts.
+        :param ask: answers a question; ``feedback`` tells what a person said meanwhile (``closed_loop.run_task``).
         :raises SentenceError: the sentence cannot be a command.
         """
         start = time.monotonic()
@@ -161,6 +164,8 @@ class Agent:
             self.act,
             is_cancelled=is_cancelled or (lambda: False),
             on_record=on_record,
+            ask=ask,
+            feedback=feedback,
             config=self.loop,
         )
         return replace(listener.end(result), seconds=time.monotonic() - start)

@@ -242,6 +242,7 @@ class TaskResult:
     :param reason: one sentence for a person.
     :param plan: what was projected before anything moved.
     :param notes: what was read otherwise than it was written, for example ``read 'bluw' as 'blue'``.
+    :param questions: (asked, answered) in order; an empty question is what a person said unasked.
     """
 
     sentence: str
@@ -251,6 +252,7 @@ class TaskResult:
     seconds: float = 0.0
     plan: Plan = Plan()
     notes: tuple[str, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
-from vlm_robot.planning import affordance, options, parsing, prompt, symbolic
+from vlm_robot.planning import affordance, options, parsing, prompt, symbolic, verification
 from vlm_robot.planning.affordance import Affordance, AffordanceConfig
 from vlm_robot.planning.prompt import History
 
@@ -30,6 +30,7 @@ class Domain:
     :param observe: scene before, scene after, step, result -> what is written behind the step.
     :param read_proposal: generated text, held name, known steps -> a new step, or None.
     :param format_step: the words of a step for people.
+    :param verify: step, scene before, scene after -> why its success is contradicted; empty where it is not.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Domain:
     read_proposal: Callable[[str, str, Sequence[Step]], Step | None]
     format_step: Callable[..., str]
     not_understood: str
+    verify: Callable[[Step, Scene, Scene], str] = lambda step, before, after: ''
 
 
 def _table_options(scene: Scene, only_fitting_hand: bool) -> tuple[Step, ...]:
@@ -61,4 +63,5 @@ TABLE = Domain(
     read_proposal=options.read_proposal,
     format_step=parsing.format_step,
     not_understood='this is nothing that can be done with the blocks, bowls and places on this table',
+    verify=verification.contradict,
 )
