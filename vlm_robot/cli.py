@@ -18,8 +18,9 @@ from typing import Annotated
 from rich.markup import escape
 import typer
 
-from vlm_robot.console import console, errors, tabulate_benchmark, tabulate_report, tell_end
+from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
 from vlm_robot.errors import name_nearest, ScenarioError, VlmRobotError
+from vlm_robot.evaluation import commands
 
 app = typer.Typer(
     name='vlm-robot',
@@ -33,6 +34,8 @@ train_app = typer.Typer(help='Train a checkpoint again from nothing.', no_args_i
 measure_app = typer.Typer(help='Measure a checkpoint again.', no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(train_app, name='train')
 app.add_typer(measure_app, name='measure')
+app.command()(commands.evaluate)
+app.command()(commands.report)
 
 Json = Annotated[Path | None, typer.Option('--json', help='Also write the result as JSON to this file.')]
 Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same table, light and cameras.')]
@@ -154,76 +157,6 @@ def render(
     write_image(rgb, out)
     write_json_file(data, truth)
     console.print(f'{out}: {len(data["objects"])} objects; "{data["sentence"]}"', highlight=False)
-
-
-@app.command()
-def evaluate(  # noqa: PLR0913 -- one argument per option
-    suite: Annotated[str, typer.Argument(help='Name of a scenario family (A, A_unseen, ...) or a YAML file.')],
-    tier: Annotated[str, typer.Option(help='T0, T1: plans only. T2, T3: physics. T1 and T3 use the cameras.')] = 'T2',
-    episodes: Annotated[int, typer.Option(min=1, help='How many; one seed each.')] = 50,
-    seed: Seed = 0,
-    jobs: Annotated[int, typer.Option(min=1, help='Processes.')] = max(1, (os.cpu_count() or 1)),
-    json_file: Json = None,
-    csv_file: Annotated[Path | None, typer.Option('--csv', help='One row per episode.')] = None,
-    adapter: Annotated[str | None, typer.Option(help='LoRA folder, or `none` for the untuned model.')] = None,
-    config: ConfigFile = None,
-) -> None:
-    """
-    Measure how often sentences become true, with intervals and the room that failed.
-
-    Example: vlm-robot evaluate A --tier T2 --episodes 50 --json report.json
-    """
-    from vlm_robot.config import load_config
-    from vlm_robot.evaluation import suite as suites
-    from vlm_robot.sim.scenario import load_scenario
-
-    settings = load_config(config)
-    if adapter is not None:
-        name = '' if adapter == 'none' else adapter
-        settings = replace(settings, language=replace(settings.language, adapter=name))
-    family = load_scenario(find_scenario(suite))
-    with _progress() as progress:
-        bar = progress.add_task(f'{family.name} at {tier}', total=episodes, good=0)
-        good = 0
-
-        def count(result) -> None:
-            nonlocal good
-            good += suites.has_succeeded(result)
-            progress.update(bar, advance=1, good=good)
-
-        seeds = range(seed, seed + episodes)
-        report = suites.evaluate(family, tier, seeds, settings, min(jobs, episodes), count)
-    console.print(tabulate_report(report))
-    for item in report['episodes']:
-        if item['failed_room']:
-            console.print(f'seed {item["seed"]}: {item["failed_room"]}: "{item["sentence"]}" -> '
-                          f'{", ".join(item["plan"])}: {item["status"]}. {item["reason"]}',
-                          highlight=False, markup=False)  # fmt: skip
-    if json_file:
-        suites.write_json(report, json_file)
-    if csv_file:
-        suites.write_csv(report, csv_file)
-
-
-def _progress():
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('{task.fields[good]} true'),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-    )
 
 
 @app.command()

@@ -55,21 +55,6 @@ def tell_end(status: str, reason: str) -> str:
     return f'[{colour}]{status}[/{colour}]: {escape(words)}'
 
 
-def tabulate_report(report: dict) -> Table:
-    """Return the rates of an evaluation with their intervals and the error split."""
-    table = Table(title=f'{report["suite"]} at {report["tier"]}, n = {report["n"]}, from seed {report["seed"]}')
-    for name in ('measure', 'value', '95 % interval (Wilson)'):
-        table.add_column(name)
-    for key in ('plan_success', 'execution_success', 'goal_condition_recall', 'executability'):
-        if report[key] is not None:
-            low, high = report['intervals'].get(key, (None, None))
-            interval = '' if low is None else f'{100 * low:.1f} - {100 * high:.1f} %'
-            table.add_row(key.replace('_', ' '), f'{100 * report[key]:.1f} %', interval)
-    for room, count in report['error_split'].items():
-        table.add_row(f'failed by {room}', str(count), '')
-    return table
-
-
 def tabulate_benchmark(rows: Sequence[dict]) -> Table:
     """Return the rows of a benchmark side by side."""
     table = Table(title='ours against what one would use instead, one run')

@@ -10,15 +10,14 @@ second demo of its notebook; ``open-loop`` carries our own plan out without look
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-import difflib
 from typing import Any
 
 from vlm_robot.datatypes import Decision, OptionScore, Plan, Question, Scene, Step
 from vlm_robot.errors import ConfigError, name_nearest, PlanError
 from vlm_robot.evaluation.expert import plan_for
-from vlm_robot.language.language_model import ContinuationScore
+from vlm_robot.evaluation.kitchen_planners import Indifferent, NearestOption
 from vlm_robot.planning.affordance import Affordance
 from vlm_robot.planning.domain import Domain, TABLE
 from vlm_robot.planning.parsing import format_step
@@ -95,38 +94,6 @@ class OracleFollower(PlanFollower):
         return super().plan(sentence, scene)
 
 
-class UniformModel:
-    """A language model with no opinion: SayCan's "affordance only"."""
-
-    name = 'uniform'
-
-    def score(self, prompt: str, continuations: Sequence[str]) -> list[ContinuationScore]:
-        """Return the same score for all."""
-        return [ContinuationScore(text, -1.0, 1) for text in continuations]
-
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
-        """Return nothing."""
-        return ''
-
-
-class NearestOptionModel:
-    """Free words, then the option that is spelled most like them: SayCan's "Generative" (it used embeddings)."""
-
-    def __init__(self, model: Any):
-        """Keep the model that writes."""
-        self._model, self.name = model, f'nearest to {model.name}'
-
-    def score(self, prompt: str, continuations: Sequence[str]) -> list[ContinuationScore]:
-        """Return the likeness of each text to what the model writes, as if it were a log-probability."""
-        words = self._model.generate(prompt, 24, ('.', '\n')).strip()
-        likeness = [difflib.SequenceMatcher(None, words, text.strip(' .')).ratio() for text in continuations]
-        return [ContinuationScore(t, 40.0 * (r - 1.0), 1) for t, r in zip(continuations, likeness, strict=True)]
-
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
-        """Return nothing: only given options count."""
-        return ''
-
-
 def allow_everything(domain: Domain = TABLE) -> Domain:
     """Return the world without affordances: every option can be done."""
     return replace(domain, judge=lambda step, scene, config: Affordance(1.0))
@@ -186,8 +153,8 @@ def build_baseline(name: str, planner: Any, config: SayCanConfig) -> Callable[[E
     makers: dict[str, Callable[[], Any]] = {
         'regex': lambda: PlanFollower(parse_sentence),
         'llm-only': lambda: SayCanPlanner(model, replace(short, impossible_share=1.0), allow_everything()),
-        'affordance-only': lambda: SayCanPlanner(UniformModel(), replace(short, impossible_share=1.0)),
-        'generative': lambda: SayCanPlanner(NearestOptionModel(model), short, allow_everything()),
+        'affordance-only': lambda: SayCanPlanner(Indifferent(), replace(short, impossible_share=1.0)),
+        'generative': lambda: SayCanPlanner(NearestOption(model), short, allow_everything()),
         'socratic': lambda: PlanFollower(write_freely(model)),
         'open-loop': lambda: PlanFollower(planner.plan, domain=getattr(planner, 'domain', TABLE)),
         'always-act': lambda: PlanFollower(answer_always('act', planner.plan)),

@@ -7,7 +7,7 @@ A suite makes an episode of a seed; it knows no planner and no tier.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vlm_robot.errors import name_nearest, ScenarioError
@@ -15,6 +15,8 @@ from vlm_robot.resources import find
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
 from vlm_robot.sim.tasks.families import FAMILIES
 
+KITCHEN, KITCHEN_SIZE = 'kitchen', 101
+MIXED, MIXED_PARTS = 'ABCD', ('A', 'B', 'C', 'D')
 DISTURBED = {'J': 'A', 'J_B': 'B', 'J_G': 'G'}
 DEFAULT_SIZE = 100  # episodes of a scenario file
 
@@ -46,7 +48,8 @@ def list_suites() -> dict[str, str]:
     scenarios = {path.stem: load_scenario(path).description for path in sorted(find('sim/scenarios').glob('*.yaml'))}
     families = {name: family.summary for name, family in FAMILIES.items()}
     disturbed = {name: f'what {inner} asks, while things go wrong' for name, inner in DISTURBED.items()}
-    return scenarios | families | disturbed
+    mixed = {MIXED: 'A, B, C and D in turn', KITCHEN: "101 instructions of SayCan's seven families"}
+    return scenarios | families | disturbed | mixed
 
 
 def find_suite(name: str) -> Suite:
@@ -58,6 +61,10 @@ def find_suite(name: str) -> Suite:
     if name in DISTURBED:
         inner = find_suite(DISTURBED[name])
         return Suite(name, f'{inner.summary}, disturbed', inner.size, inner.sample, disturbed=True)
+    if name == MIXED:
+        return Suite(name, 'A, B, C and D in turn', DEFAULT_SIZE, _sample_mixed)
+    if name == KITCHEN:
+        return Suite(name, "instructions of SayCan's seven families", KITCHEN_SIZE, _refuse_to_sample)
     if name in FAMILIES:
         family = FAMILIES[name]
         return Suite(name, family.summary, family.size, family.sample, family.first_seed, family.seed_step)
@@ -65,12 +72,21 @@ def find_suite(name: str) -> Suite:
     return Suite(scenario.name, scenario.description, DEFAULT_SIZE, lambda seed: sample_episode(scenario, seed))
 
 
+def _sample_mixed(seed: int) -> Episode:
+    part = find_suite(MIXED_PARTS[seed % len(MIXED_PARTS)])
+    return replace(part.sample(seed // len(MIXED_PARTS)), scenario=MIXED, seed=seed, task=part.name)
+
+
+def _refuse_to_sample(seed: int) -> Episode:
+    raise ScenarioError('the kitchen has instructions of its own; they are no tables that can be drawn')
+
+
 def _find_file(name: str) -> Path:
     path = Path(name)
     if path.suffix in ('.yaml', '.yml') or path.is_file():
         return path
     folder = find('sim/scenarios')
-    known = sorted([*(p.stem for p in folder.glob('*.yaml')), *FAMILIES, *DISTURBED])
+    known = sorted([*(p.stem for p in folder.glob('*.yaml')), *FAMILIES, *DISTURBED, MIXED, KITCHEN])
     if not (folder / f'{name}.yaml').is_file():
         raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {known} or a YAML file")
     return folder / f'{name}.yaml'

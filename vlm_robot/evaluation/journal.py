@@ -23,8 +23,13 @@ class Journal:
 
     path: Path
 
-    def read(self, key: str) -> dict[int, dict]:
-        """Return seed -> result of every whole line of a key; the newest line of a seed counts."""
+    def read(self, key: str, *, finished: bool = True) -> dict[int, dict]:
+        """
+        Return seed -> result of every whole line of a key; the newest line of a seed counts.
+
+        :param finished: take also results of a run that came to its end; without them only those of a run that
+            was killed.
+        """
         if not self.path.is_file():
             return {}
         results: dict[int, dict] = {}
@@ -33,8 +38,12 @@ class Journal:
                 row = json.loads(line)
             except ValueError:
                 continue  # cut off by a kill
-            if isinstance(row, Mapping) and row.get('key') == key:
+            if not isinstance(row, Mapping) or row.get('key') != key:
+                continue
+            if 'seed' in row:
                 results[int(row['seed'])] = row['result']
+            elif not finished:
+                results.clear()
         return results
 
     def append(self, key: str, seed: int, result: Mapping[str, Any]) -> None:
@@ -43,7 +52,14 @@ class Journal:
 
         :raises ConfigError: the file cannot be written.
         """
-        line = json.dumps({'key': key, 'seed': seed, 'result': result}, ensure_ascii=False)
+        self._append_line({'key': key, 'seed': seed, 'result': result})
+
+    def end(self, key: str) -> None:
+        """Note that the run of a key came to its end."""
+        self._append_line({'key': key, 'end': True})
+
+    def _append_line(self, row: Mapping[str, Any]) -> None:
+        line = json.dumps(row, ensure_ascii=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open('ab') as file:

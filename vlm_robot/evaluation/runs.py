@@ -18,7 +18,7 @@ from typing import Any
 from vlm_robot.config import AgentConfig
 from vlm_robot.errors import ConfigError
 from vlm_robot.evaluation.baselines import build_baseline
-from vlm_robot.evaluation.catalogue import find_suite
+from vlm_robot.evaluation.catalogue import find_suite, KITCHEN
 from vlm_robot.evaluation.episodes import EpisodeResult, find_tier, run_episode, Stack, Tier
 from vlm_robot.evaluation.failures import record_episode
 from vlm_robot.evaluation.journal import to_plain
@@ -31,6 +31,10 @@ from vlm_robot.planning.saycan import SayCanPlanner
 PLANNERS = ('both', 'saycan', 'program')
 RECORDS = ('none', 'failures', 'all')
 WITHOUT_MODEL = ('oracle', 'regex', 'affordance-only')
+KITCHEN_PLANNERS = {
+    '': 'saycan', 'llm-only': 'no_value', 'generative': 'generative', 'affordance-only': 'affordance',
+    'oracle': 'expert',
+}  # fmt: skip
 LOWER = {'T0': (), 'T1': ('T0',), 'T2': ('T0',), 'T3': ('T0', 'T2'), 'T4': ('T0', 'T2', 'T3')}
 _loaded: dict[str, Any] = {}
 
@@ -64,6 +68,8 @@ class RunSpec:
             raise ConfigError(f"no planner '{self.planner}'; allowed: {list(PLANNERS)}")
         if self.record not in RECORDS:
             raise ConfigError(f"record is one of {list(RECORDS)}, got '{self.record}'")
+        if self.suite == KITCHEN and (self.baseline not in KITCHEN_PLANNERS or self.tier not in ('T0', 'T2')):
+            raise ConfigError(f'the kitchen has tiers T0 and T2 and baselines {[*KITCHEN_PLANNERS][1:]}')
         if self.baseline:
             build_baseline(self.baseline, None, self.config.planner)
 
@@ -112,6 +118,8 @@ def hash_weights(adapter: str = '') -> str:
 def run_one(task: tuple[RunSpec, int]) -> dict:
     """Run one episode and, where it fails, find the room and keep pictures; return plain data."""
     spec, seed = task
+    if spec.suite == KITCHEN:
+        return run_in_kitchen(spec, seed)
     tier, suite = spec.find_tier(), find_suite(spec.suite)
     stack, plan_for, meter = load_run(spec, tier)
     episode = suite.sample(seed)
@@ -129,6 +137,20 @@ def run_one(task: tuple[RunSpec, int]) -> dict:
     if spec.record == 'all' or (spec.record == 'failures' and not good):
         record_episode(Path(spec.pictures) / spec.key() / str(seed), lambda **hooks: run(tier, **hooks), tier)
     return to_plain(asdict(replace(result, **counted)))
+
+
+def run_in_kitchen(spec: RunSpec, number: int) -> dict:
+    """Run one instruction of the kitchen and return plain data like that of any other episode."""
+    from vlm_robot.evaluation.kitchen_instructions import load_instructions
+    from vlm_robot.evaluation.kitchen_suite import build_runner
+
+    key = repr((KITCHEN, spec.config, spec.tier, spec.baseline))
+    if _loaded.get('kitchen', ('',))[0] != key:
+        _loaded['kitchen'] = (key, build_runner(spec.config, spec.tier, KITCHEN_PLANNERS[spec.baseline]))
+    done = asdict(_loaded['kitchen'][1](load_instructions()[number]))
+    known = {name: done[name] for name in EpisodeResult.__dataclass_fields__ if name in done and name != 'steps'}
+    result = EpisodeResult(**known, objects=(), task=done['family'])
+    return to_plain(asdict(result) | {'carried_out': done['steps']})
 
 
 def _find_room(tier: Tier, run: Callable[..., EpisodeResult]) -> str:

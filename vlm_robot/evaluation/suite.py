@@ -28,15 +28,19 @@ def evaluate(
     workers: Workers | None = None,
     journal: Journal | None = None,
     on_episode: Callable[[dict], None] = lambda result: None,
+    resume: str = 'killed',
 ) -> dict:
     """
     Run one episode per seed and return the report (the JSON of ``vlm-robot evaluate``).
 
-    :param journal: where results are kept; what it holds already of this run is not run again.
+    :param journal: where results are kept at once.
     :param on_episode: called with every result as it comes, in any order.
+    :param resume: what of the journal is not run again: ``killed``, what a run of the same key did that never
+        came to its end; ``all``, whatever was done with that key; ``nothing``.
     """
     key = spec.key()
-    results = {seed: result for seed, result in (journal.read(key) if journal else {}).items() if seed in set(seeds)}
+    known = journal.read(key, finished=resume == 'all') if journal and resume != 'nothing' else {}
+    results = {seed: result for seed, result in known.items() if seed in set(seeds)}
     for result in results.values():
         on_episode(result)
     missing = [seed for seed in dict.fromkeys(seeds) if seed not in results]
@@ -45,6 +49,8 @@ def evaluate(
             journal.append(key, missing[number], result)
         results[missing[number]] = result
         on_episode(result)
+    if journal:
+        journal.end(key)
     return summarise(spec, [results[seed] for seed in dict.fromkeys(seeds)])
 
 
