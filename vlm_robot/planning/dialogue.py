@@ -20,6 +20,7 @@ from vlm_robot.vocabulary import format_spot
 
 MAX_TURNS = 4  # sentences that are remembered; more would push worked examples out of a short context
 OPPOSITE = {'open_drawer': 'close_drawer', 'close_drawer': 'open_drawer'}
+WHICH = '; which one? '  # between a sentence and an answer, as ``conversation.take_answer`` writes it
 KEEPS = ('pick', 'go_home', 'done', 'refuse')  # steps after which nothing lies elsewhere
 
 
@@ -36,16 +37,19 @@ class Dialogue:
     turns: tuple[Turn, ...] = ()
     moves: tuple[Step, ...] = ()
 
-    def remember(self, sentence: str, before: Scene, result: TaskResult) -> None:
+    def remember(self, sentence: str, before: Scene, plan: Plan, status: str, steps: Sequence[Step]) -> None:
         """
-        Take in a task that has ended; one that moved nothing and had no program leaves the memory as it is.
+        Take in a turn that has ended; one that was refused leaves the memory as it is.
 
-        :param before: the scene in which it began.
+        :param sentence: as the planner read it.
+        :param before: the scene in which the turn began.
+        :param status: that of the task: ``done``, ``refused``, ``failed`` or ``cancelled``.
+        :param steps: what was carried out with success.
         """
-        moves = list_moves_back(before, result.steps)
-        if result.plan.program and result.status != 'refused':
-            self.turns = (*self.turns, Turn(sentence, result.plan.program))[-MAX_TURNS:]
-        if moves or result.status == 'done':
+        moves = list_moves_back(before, steps)
+        if plan.program and status != 'refused':
+            self.turns = (*self.turns, Turn(sentence, plan.program))[-MAX_TURNS:]
+        if moves or status == 'done':
             self.moves = moves
 
     def forget(self) -> None:
@@ -75,7 +79,11 @@ def _place_back(item: SceneObject, place: tuple[str, str]) -> Step:
 
 
 class Listener:
-    """A planner that is asked in the words of people; what it does not do itself, the planner behind it does."""
+    """
+    A planner that is asked in the words of people; what it does not do itself, the planner behind it does.
+
+    Every ``end`` closes one turn: a person who says something new during a task begins another one.
+    """
 
     def __init__(self, planner: Any, dialogue: Dialogue | None = None):
         """
@@ -87,17 +95,25 @@ class Listener:
         self.dialogue = dialogue if dialogue is not None else Dialogue()
         self.heard: dict[str, Understood] = {}
         self._before: Scene | None = None
+        self._sentence = ''  # of the present turn, as it was read
+        self._told = 0  # successful steps of the turns before
 
     def __getattr__(self, name: str) -> Any:
         """Return what the planner has under that name."""
         return getattr(self.__dict__['_planner'], name)
 
     def read(self, sentence: str, scene: Scene) -> str:
-        """Return the sentence as it was understood when it was first heard."""
+        """Return the sentence as it was understood when it was first heard; an answer behind it is read by itself."""
+        asked, mark, answer = sentence.rpartition(WHICH)
+        if mark:
+            return f'{self.read(asked, scene)}{mark}{self._understand(answer, scene).text}'
+        return self._understand(sentence, scene).text
+
+    def _understand(self, sentence: str, scene: Scene) -> Understood:
         if sentence not in self.heard:
             model = getattr(self._planner, 'model', None)
             self.heard[sentence] = understand(sentence, scene, ask_model(model) if model else None)
-        return self.heard[sentence].text
+        return self.heard[sentence]
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
         """Return a whole plan; nothing moves."""
@@ -105,11 +121,12 @@ class Listener:
 
     def project(self, sentence: str, scene: Scene) -> Any:
         """Return a whole plan and its decisions; nothing moves."""
+        self._sentence = self.read(sentence, scene)
         if self._before is None:
             self._before = scene
         if hasattr(self._planner, 'dialogue'):
             self._planner.dialogue = self.dialogue
-        projection = self._planner.project(self.read(sentence, scene), scene)
+        projection = self._planner.project(self._sentence, scene)
         reason = self.explain(projection.plan.reason)
         return replace(projection, plan=replace(projection.plan, reason=reason))
 
@@ -129,8 +146,8 @@ class Listener:
         return tuple(dict.fromkeys(note for read in self.heard.values() for note in read.notes))
 
     def end(self, result: TaskResult) -> TaskResult:
-        """Remember how the task ended; return the result with the notes on how it was read."""
-        if self._before is not None and self.heard:
-            *_, last = self.heard.values()
-            self.dialogue.remember(last.text, self._before, result)
+        """Remember how the turn ended; return the result with the notes on how it was read."""
+        if self._before is not None:
+            self.dialogue.remember(self._sentence, self._before, result.plan, result.status, result.steps[self._told :])
+        self._before, self._told = None, len(result.steps)
         return replace(result, notes=self.notes)

@@ -140,6 +140,8 @@ def _write_clause(clause: _Clause) -> str:
     things = list(clause.things)
     if not things and not clause.verb:
         return ''
+    if len(things) == 1 and not clause.verb and not things[0][0]:  # an answer, not a command
+        return things[0][1].word
     target = next((p for role, p in things if role == 'obj'), None)
     if target is None:
         target = next((p for role, p in things if not role and not p.relation), None)

@@ -1,0 +1,166 @@
+"""Tests for dialogue.py: what is remembered, how it is brought back, and what stands between people and a planner."""
+
+import pytest
+
+from vlm_robot.datatypes import Plan, Relation, Scene, SkillResult, Step, TaskResult
+from vlm_robot.errors import ModelError
+from vlm_robot.language.language_model import ScriptedLanguageModel
+from vlm_robot.planning.closed_loop import run_task
+from vlm_robot.planning.dialogue import Dialogue, list_moves_back, Listener, MAX_TURNS
+from vlm_robot.planning.saycan import SayCanPlanner
+from vlm_robot.planning.symbolic import apply, relate
+from vlm_robot.vocabulary import find_place
+
+PUT = (Step('pick', 'red block'), Step('place_in', 'red block', 'green bowl'))
+
+
+def carry_out(steps, scene):
+    """Return the scene after steps; a place step picks up first where the hand is empty."""
+    for step in steps:
+        if step.skill.startswith('place') and not scene.held:
+            scene = apply(Step('pick', step.target), scene)
+        scene = apply(step, scene)
+    return scene
+
+
+@pytest.mark.parametrize(
+    'steps',
+    [
+        PUT,
+        (Step('pick', 'red block'), Step('place_at', 'red block', 'middle')),
+        (*PUT, Step('pick', 'blue block'), Step('place_on', 'blue block', 'yellow block')),
+        (Step('pick', 'blue block'), Step('place_on', 'blue block', 'red block'),
+         Step('pick', 'yellow block'), Step('place_on', 'yellow block', 'blue block')),
+    ],
+)  # fmt: skip
+def test_bringing_back_undoes_what_was_moved(scene, steps):
+    after = carry_out(steps, scene)
+    back = carry_out(list_moves_back(scene, steps), after)
+    assert relate(back) == relate(scene)
+    for item in scene.objects:
+        assert back.get(item.name).p_base[:2] == pytest.approx(item.p_base[:2], abs=1e-3)
+
+
+def test_what_lay_on_or_in_something_goes_back_there(scene):
+    held = Scene(
+        scene.objects, (Relation('red block', 'in', 'green bowl'), Relation('blue block', 'on', 'yellow block'))
+    )
+    steps = (Step('pick', 'red block'), Step('place_at', 'red block', 'middle'),
+             Step('pick', 'blue block'), Step('place_at', 'blue block', 'top side'))  # fmt: skip
+    assert list_moves_back(held, steps) == (
+        Step('place_on', 'blue block', 'yellow block'),
+        Step('place_in', 'red block', 'green bowl'),
+    )
+
+
+def test_a_place_on_the_table_is_a_spot_that_every_skill_knows(scene):
+    (step,) = list_moves_back(scene, PUT)
+    assert find_place(step.destination) == pytest.approx(scene.get('red block').p_base[:2], abs=1e-3)
+
+
+def test_a_drawer_is_closed_again():
+    assert list_moves_back(Scene(), (Step('open_drawer', 'drawer'),)) == (Step('close_drawer'),)
+
+
+def test_the_memory_is_bounded_and_can_be_emptied(scene):
+    dialogue = Dialogue()
+    for number in range(MAX_TURNS + 3):
+        dialogue.remember(f'sentence {number}', scene, Plan(program='    go_home()'), 'done', PUT)
+    assert [turn.sentence for turn in dialogue.turns] == [f'sentence {n}' for n in range(3, MAX_TURNS + 3)]
+    assert dialogue.moves
+    dialogue.forget()
+    assert (dialogue.turns, dialogue.moves) == ((), ())
+
+
+def test_a_refused_sentence_leaves_the_memory_as_it_is(scene):
+    dialogue = Dialogue()
+    dialogue.remember('put it there', scene, Plan(program='    go_home()'), 'done', PUT)
+    before = (dialogue.turns, dialogue.moves)
+    dialogue.remember('fly', scene, Plan(program="    refuse('no')", reason='no'), 'refused', ())
+    assert (dialogue.turns, dialogue.moves) == before
+
+
+class Recorder:
+    """A planner that keeps what it is asked and passes it on."""
+
+    dialogue = None
+
+    def __init__(self, planner):
+        self.planner, self.asked = planner, []
+
+    def __getattr__(self, name):
+        return getattr(self.planner, name)
+
+    def project(self, sentence, scene):
+        self.asked.append(sentence)
+        return self.planner.project(sentence, scene)
+
+    def decide(self, sentence, scene, history=None):
+        self.asked.append(sentence)
+        return self.planner.decide(sentence, scene, history)
+
+
+@pytest.fixture
+def planner():
+    """Return a planner whose model wants the red block in the green bowl."""
+    task = 'Task: put the red block in the green bowl'
+    script = {
+        f'{task}\n1.': 'pick up the red block.',
+        'holding red block.\n2.': 'put it in the green bowl.',
+        'red block in green bowl.\n3.': 'done.',
+    }
+    return Recorder(SayCanPlanner(ScriptedLanguageModel(script)))
+
+
+def test_a_planner_reads_what_was_understood_and_people_hear_what_was_changed(planner, scene):
+    world = {'scene': scene}
+
+    def act(step):
+        world['scene'] = apply(step, world['scene'])
+        return SkillResult(True)
+
+    dialogue = Dialogue()
+    listener = Listener(planner, dialogue)
+    said = 'Could you put teh red blcok in the green bowl?'
+    result = listener.end(run_task(said, listener, lambda: world['scene'], act))
+    assert result.status == 'done', result.reason
+    assert result.sentence == said
+    assert set(planner.asked) == {'put the red block in the green bowl'}
+    assert "read 'blcok' as 'block'" in result.notes
+    assert [step.target for step in dialogue.moves] == ['red block']
+    assert planner.dialogue is dialogue
+
+
+def test_a_refusal_names_the_words_that_nobody_knows(scene):
+    listener = Listener(SayCanPlanner(ScriptedLanguageModel({'Task: flurb the red block\n1.': 'refuse.'})))
+    assert "'flurb'" in listener.plan('flurb the red block', scene).reason
+
+
+def test_an_answer_is_read_by_itself(scene):
+    listener = Listener(SayCanPlanner(ScriptedLanguageModel({})))
+    said = '赤いブロックをボウルに入れて; which one? 緑の'
+    assert listener.read(said, scene) == 'put the red block in the bowl; which one? the green one'
+
+
+def test_a_new_sentence_during_a_task_is_a_turn_of_its_own(planner, scene):
+    dialogue = Dialogue()
+    listener = Listener(planner, dialogue)
+    listener.project('put the red block in the green bowl', scene)
+    first = TaskResult('', 'cancelled', '', plan=Plan(program='    first()'))
+    listener.end(first)
+    listener.project('stack all the blocks', scene)
+    listener.end(TaskResult('', 'done', '', plan=Plan(program='    second()')))
+    assert [turn.sentence for turn in dialogue.turns] == ['put the red block in the green bowl', 'stack all the blocks']
+
+
+def test_a_model_that_fails_ends_the_task_and_nothing_moves(scene):
+    class Broken(ScriptedLanguageModel):
+        def score(self, prompt, continuations):
+            raise ModelError('the language server is down')
+
+    moved = []
+    listener = Listener(SayCanPlanner(Broken({})))
+    result = listener.end(run_task('put the zebra-coloured block there', listener, lambda: scene, moved.append))
+    assert result.status == 'failed'
+    assert 'server is down' in result.reason
+    assert moved == []
