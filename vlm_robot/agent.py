@@ -18,6 +18,7 @@ from vlm_robot.datatypes import (
     Detection,
     LiftedDetection,
     Point,
+    Question,
     RgbdImage,
     Scene,
     SceneObject,
