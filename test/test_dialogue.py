@@ -59,7 +59,7 @@ def test_a_place_on_the_table_is_a_spot_that_every_skill_knows(scene):
 
 
 def test_a_drawer_is_closed_again():
-    assert list_moves_back(Scene(), (Step('open_drawer', 'drawer'),)) == (Step('close_drawer'),)
+    assert list_moves_back(Scene(), (Step('open_drawer', 'drawer'),)) == (Step('close_drawer', 'drawer'),)
 
 
 def test_the_memory_is_bounded_and_can_be_emptied(scene):

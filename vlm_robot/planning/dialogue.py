@@ -62,7 +62,7 @@ def list_moves_back(before: Scene, steps: Sequence[Step]) -> tuple[Step, ...]:
     places, back = relate(before), []
     for step in reversed(steps):
         if step.skill in OPPOSITE:
-            back.append(Step(OPPOSITE[step.skill]))
+            back.append(Step(OPPOSITE[step.skill], step.target))
         item = before.find(step.target)
         known = any(done.target == step.target for done in back)
         if item is None or step.skill in (*KEEPS, *OPPOSITE) or known:
