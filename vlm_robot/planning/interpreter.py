@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+import re
 
 from vlm_robot.datatypes import Question, Scene, SkillResult, Step
 from vlm_robot.errors import ConfigError
@@ -41,8 +42,9 @@ from vlm_robot.planning.program_parts import (
 from vlm_robot.planning.selectors import Resolver
 from vlm_robot.planning.symbolic import find_covers, relate
 
-GOOD_TRIES = 2  # times a thing was put down for one fact, from which on nearly right counts as right
+GOOD_TRIES = {'at': 2, 'near': 1}  # times a thing was put down for a fact, from which on nearly right will do
 NEARLY = 1.6  # times the reach of a fact that counts as nearly right
+NO_ROOM = re.compile(r'no (free spot|room)|is taken|too near')
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Execution:
         self._deeds: set[int] = set()  # indices of deeds of the running statement that are done
         self._uses: Counter[str] = Counter()
         self._last: tuple[Step, Fact] | None = None
-        self._failed: Counter[Step] = Counter()
+        self._failed: Counter[Step] = Counter()  # in a row
+        self._cramped: Counter[Step] = Counter()  # failures for want of room
         self._done: Counter[Step] = Counter()
         self._tries: Counter[Fact] = Counter()
         self._statements = self._steps = 0
@@ -140,6 +143,7 @@ class Execution:
         self._steps += 1
         if result.success:
             self._done[step] += 1
+            del self._failed[step]
             if step == fact.step and self._task:
                 self._deeds.add(self._task.facts.index(fact))
             if step.skill in PLACE_SKILLS and step.target == fact.name:
@@ -148,6 +152,7 @@ class Execution:
                 return f'the program goes in circles: {step.skill} {step.target} was done {self._done[step]} times'
         else:
             self._failed[step] += 1
+            self._cramped[step] += bool(NO_ROOM.search(result.reason))
             if self._failed[step] >= self.config.max_failures:
                 why = result.reason or 'no reason given'
                 return f'{step.skill} {step.target} failed {self._failed[step]} times: {why}'
@@ -159,7 +164,7 @@ class Execution:
         assert self._task is not None
         wanted = tuple(f for i, f in enumerate(self._task.facts) if not self._is_true(i, f, scene))
         kept = [f.point for f in self._list_valid() if f.point]
-        step = Mover(scene, wanted, kept, self._failed).step_towards(fact)
+        step = Mover(scene, wanted, kept, self._cramped).step_towards(fact)
         if isinstance(step, str):
             return _refuse(step)
         can = judge(step, scene, self.config.affordance)
@@ -178,7 +183,7 @@ class Execution:
     def _is_true(self, index: int, fact: Fact, scene: Scene) -> bool:
         if fact.kind == 'deed':
             return index in self._deeds
-        if self._tries[fact] >= GOOD_TRIES and fact.kind in ('at', 'near'):
+        if self._tries[fact] >= GOOD_TRIES.get(fact.kind, self.config.max_steps):
             reach = max(fact.reach, AT_REACH) * NEARLY
             return holds(Fact(fact.kind, fact.name, fact.what, reach), scene)
         return holds(fact, scene)
@@ -188,7 +193,7 @@ class Execution:
         if not self._frames:
             disturbed = [f for f in self._list_valid() if f.kind not in ('deed', 'clear')]
             if any(not self._is_true(-1, fact, scene) for fact in disturbed):
-                self._task, self._deeds = _Task(tuple(disturbed), is_repair=True), set()
+                self._run(_Task(tuple(disturbed), is_repair=True))
                 return None
             return Ruling(Step('done'))
         self._statements += 1
@@ -216,7 +221,7 @@ class Execution:
             facts = self._bind_together(statement, inner, resolver)
             if facts:
                 self._frames.pop()
-                self._task, self._deeds = _Task(facts), set()
+                self._run(_Task(facts))
                 return None
         self._frames.pop()
         self._frames += reversed(inner)
@@ -227,8 +232,13 @@ class Execution:
         if isinstance(bound, Absent | Ambiguous):
             return _tell(bound)
         self._frames.pop()
-        self._task, self._deeds = _Task(bound, until), set()
+        self._run(_Task(bound, until))
         return None
+
+    def _run(self, task: _Task) -> None:
+        self._task = task
+        self._deeds.clear()
+        self._done.clear()
 
     def _unroll(self, statement: For, resolver: Resolver) -> list[_Frame]:
         runs: tuple[Names, ...]

@@ -20,10 +20,9 @@ from vlm_robot.planning.facts import AT_REACH, Fact, holds, is_open
 from vlm_robot.planning.symbolic import CLEARANCE, find_covers, find_spot, relate
 from vlm_robot.vocabulary import AREAS, find_place, format_spot, LOCATIONS, shape_of, ZONE_X, ZONE_Y
 
-SHARED_REACH = 0.085  # metres from a shared place where things are put; the checker allows 0.10
 WIDE = 0.4  # metres, all of the table
 TIGHT = 0.056  # metres between the centres of blocks that may stay when a spot must be met well
-CROWD = 0.10  # metres between centres of blocks of which one can keep the fingers from the other
+CROWD = 0.084  # metres between centres of blocks of which one can keep the fingers from the other
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class Mover:
 
     :param wanted: facts of the running statement that do not hold yet, in order.
     :param kept: points that other facts need, kept free.
-    :param failed: how often each step failed so far.
+    :param cramped: how often each step failed for want of room.
     """
 
     scene: Scene
     wanted: Sequence[Fact]
     kept: Sequence[Spot] = ()
-    failed: Mapping[Step, int] = field(default_factory=Counter)
+    cramped: Mapping[Step, int] = field(default_factory=Counter)
 
     def step_towards(self, fact: Fact) -> Step | str:
         """Return the next step, or why there is none."""
@@ -104,7 +103,7 @@ class Mover:
             return Step(f'place_{fact.kind}', held, fact.what)
         if fact.kind == 'at':
             step = Step('place_at', held, fact.what)
-            if self.failed.get(step) and fact.point:
+            if self.cramped.get(step) and fact.point:
                 spot = find_free_spot(fact.point, self.scene, fact.reach, self._avoid())
                 return Step('place_at', held, format_spot(*spot)) if spot else step
             return step
@@ -117,9 +116,10 @@ class Mover:
     def _share(self, held: str, place: str, centre: Spot, reach: float) -> Step | str:
         others = [item for item in self.scene.objects if item.name != held]
         step = Step('place_at', held, place)
-        if is_free(centre, others, 0.085) and not self.failed.get(step):
+        if is_free(centre, others, 0.085) and not self.cramped.get(step):
             return step
-        spot = find_free_spot(centre, self.scene, reach - 0.015, self._avoid())
+        room = (find_free_spot(centre, self.scene, way, self._avoid()) for way in (reach - 0.015, reach * 1.5))
+        spot = next((spot for spot in room if spot), None)
         return Step('place_at', held, format_spot(*spot)) if spot else f'there is no more room at the {place}'
 
     def _set_in_area(self, held: str, area: str) -> Step | str:
@@ -140,7 +140,7 @@ class Mover:
 
     def _avoid(self) -> tuple[Spot, ...]:
         """Return points where putting something down failed."""
-        places = (find_place(step.destination) for step, count in self.failed.items() if count and step.destination)
+        places = (find_place(step.destination) for step, count in self.cramped.items() if count and step.destination)
         return tuple(place for place in places if place)
 
     def _is_ready(self, fact: Fact) -> bool:
@@ -157,7 +157,7 @@ class Mover:
         covers = find_covers(self.scene)
         if fact.name in covers:
             return covers[fact.name]
-        if self.failed.get(Step('pick', fact.name)):
+        if self.cramped.get(Step('pick', fact.name)):
             crowd = self._find_near(self.scene.get(fact.name), CROWD)
             if crowd:
                 return crowd
@@ -170,7 +170,7 @@ class Mover:
         if fact.kind != 'at' or not fact.point:
             return ''
         others = [item for item in self.scene.objects if item.name not in (fact.name, self.scene.held)]
-        must_fit_well = fact.reach < AT_REACH or self.failed.get(Step('place_at', fact.name, fact.what))
+        must_fit_well = fact.reach < AT_REACH or self.cramped.get(Step('place_at', fact.name, fact.what))
         if must_fit_well:
             near = [item for item in others if math.dist(item.p_base[:2], fact.point) < TIGHT]
         else:
@@ -185,7 +185,7 @@ class Mover:
             (math.dist(item.p_base[:2], other.p_base[:2]), other.name)
             for other in self.scene.objects
             if other.name not in (item.name, self.scene.held) and shape_of(other.label) == 'block'
-            if not self.failed.get(Step('pick', other.name)) and abs(other.p_base[2] - item.p_base[2]) < 0.02
+            if not self.cramped.get(Step('pick', other.name)) and abs(other.p_base[2] - item.p_base[2]) < 0.02
         ]
         distance, name = min(near, default=(reach, ''))
         return name if distance < reach else ''
