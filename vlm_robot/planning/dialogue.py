@@ -8,20 +8,16 @@ dialogue to a planner that can use it, and remembers how the task ended. Places 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vlm_robot.datatypes import Decision, Plan, Scene, SceneObject, Step, TaskResult
+from vlm_robot.datatypes import Decision, Plan, Scene, TaskResult
+from vlm_robot.planning.binding import find_moves, Move
 from vlm_robot.planning.program_prompt import Turn
-from vlm_robot.planning.symbolic import relate
 from vlm_robot.planning.understanding import ask_model, understand, Understood
-from vlm_robot.vocabulary import format_spot
 
 MAX_TURNS = 4  # sentences that are remembered; more would push worked examples out of a short context
-OPPOSITE = {'open_drawer': 'close_drawer', 'close_drawer': 'open_drawer'}
 WHICH = '; which one? '  # between a sentence and an answer, as ``conversation.take_answer`` writes it
-KEEPS = ('pick', 'go_home', 'done', 'refuse')  # steps after which nothing lies elsewhere
 
 
 @dataclass
@@ -30,24 +26,25 @@ class Dialogue:
     A memory of bounded length; it belongs to one table and one person.
 
     :param turns: sentences as they were read, with the programs that answered them, oldest first.
-    :param moves: steps that bring back what the last turn moved, in the order in which they can be done; a
-        ``place_in``, ``place_on`` or ``place_at`` names the thing and stands for picking it up, too.
+    :param moves: where the things lay that the last turn moved.
     """
 
     turns: tuple[Turn, ...] = ()
-    moves: tuple[Step, ...] = ()
+    moves: tuple[Move, ...] = ()
 
-    def remember(self, sentence: str, before: Scene, plan: Plan, status: str, steps: Sequence[Step]) -> None:
+    def remember(self, sentence: str, plan: Plan, status: str, before: Scene, after: Scene) -> None:
         """
         Take in a turn that has ended; one that was refused leaves the memory as it is.
 
         :param sentence: as the planner read it.
-        :param before: the scene in which the turn began.
         :param status: that of the task: ``done``, ``refused``, ``failed`` or ``cancelled``.
-        :param steps: what was carried out with success.
+        :param before: the scene in which the turn began.
+        :param after: the last scene that was seen in it.
         """
-        moves = list_moves_back(before, steps)
-        if plan.program and status != 'refused':
+        if status == 'refused':
+            return
+        moves = find_moves(before, after)
+        if plan.program:
             self.turns = (*self.turns, Turn(sentence, plan.program))[-MAX_TURNS:]
         if moves or status == 'done':
             self.moves = moves
@@ -55,27 +52,6 @@ class Dialogue:
     def forget(self) -> None:
         """Forget everything: another table, another person."""
         self.turns, self.moves = (), ()
-
-
-def list_moves_back(before: Scene, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Return the steps that bring back what successful steps moved, last moved first."""
-    places, back = relate(before), []
-    for step in reversed(steps):
-        if step.skill in OPPOSITE:
-            back.append(Step(OPPOSITE[step.skill], step.target))
-        item = before.find(step.target)
-        known = any(done.target == step.target for done in back)
-        if item is None or step.skill in (*KEEPS, *OPPOSITE) or known:
-            continue
-        back.append(_place_back(item, places[item.name]))
-    return tuple(back)
-
-
-def _place_back(item: SceneObject, place: tuple[str, str]) -> Step:
-    relation, what = place
-    if relation in ('in', 'on'):
-        return Step(f'place_{relation}', item.name, what)
-    return Step('place_at', item.name, format_spot(*item.p_base[:2]))
 
 
 class Listener:
@@ -94,9 +70,9 @@ class Listener:
         self._planner = planner
         self.dialogue = dialogue if dialogue is not None else Dialogue()
         self.heard: dict[str, Understood] = {}
-        self._before: Scene | None = None
         self._sentence = ''  # of the present turn, as it was read
-        self._told = 0  # successful steps of the turns before
+        self._before: Scene | None = None  # when the present turn began
+        self._after = Scene()  # as it was seen last
 
     def __getattr__(self, name: str) -> Any:
         """Return what the planner has under that name."""
@@ -122,8 +98,7 @@ class Listener:
     def project(self, sentence: str, scene: Scene) -> Any:
         """Return a whole plan and its decisions; nothing moves."""
         self._sentence = self.read(sentence, scene)
-        if self._before is None:
-            self._before = scene
+        self._before, self._after = self._before or scene, scene
         if hasattr(self._planner, 'dialogue'):
             self._planner.dialogue = self.dialogue
         projection = self._planner.project(self._sentence, scene)
@@ -132,6 +107,7 @@ class Listener:
 
     def decide(self, sentence: str, scene: Scene, *rest: Any, **named: Any) -> Decision:
         """Return the chosen next step."""
+        self._after = scene
         return self._planner.decide(self.read(sentence, scene), scene, *rest, **named)
 
     def explain(self, reason: str) -> str:
@@ -148,6 +124,6 @@ class Listener:
     def end(self, result: TaskResult) -> TaskResult:
         """Remember how the turn ended; return the result with the notes on how it was read."""
         if self._before is not None:
-            self.dialogue.remember(self._sentence, self._before, result.plan, result.status, result.steps[self._told :])
-        self._before, self._told = None, len(result.steps)
+            self.dialogue.remember(self._sentence, result.plan, result.status, self._before, self._after)
+        self._before = None
         return replace(result, notes=self.notes)
