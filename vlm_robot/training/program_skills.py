@@ -281,5 +281,5 @@ def ensure(rng: random.Random, palette: Palette) -> ProgramTask:
         'clear {w} first, then',
                         'free {w} and', 'check that {w} is clear, then'))  # fmt: skip
     text = f'{clear.format(w=what.words)} {rng.choice(VERBS)[0]} it {where.words}'
-    body = f"assert is_clear({what.code}), unstack(all('block', on={what.code}))\nput({what.code}, {where.code})"
+    body = f'assert is_clear({what.code}), unstack({what.code})\nput({what.code}, {where.code})'
     return finish('ensure', rng, scene, text, body)

@@ -202,7 +202,7 @@ def empty(rng: random.Random, palette: Palette) -> ProgramTask:
         text = rng.choice(('take {w} out of {b}', 'get {w} out of {b}', 'remove {w} from {b}',
             '{w} should come out of {b}',
                            'fetch {w} from {b} and put it on the table', 'lift {w} out of {b}'))  # fmt: skip
-        return finish('empty', rng, scene, text.format(w=what.words, b=bowl.words), f'unstack({what.code})')
+        return finish('empty', rng, scene, text.format(w=what.words, b=bowl.words), f"put({what.code}, 'table')")
     text = rng.choice(('empty {b}', 'take everything out of {b}', 'clear {b} out', 'remove all blocks from {b}',
         'clear {b}', '{b} should be empty',
                        'unload {b}', 'get everything out of {b}', 'take all of the blocks out of {b}',
@@ -213,7 +213,7 @@ def empty(rng: random.Random, palette: Palette) -> ProgramTask:
         return finish(
             'empty', rng, scene, f'{text.format(b=bowl.words)} and put them {where.words}', f'put({code}, {where.code})'
         )
-    return finish('empty', rng, scene, text.format(b=bowl.words), f'unstack({code})')
+    return finish('empty', rng, scene, text.format(b=bowl.words), f"put({code}, 'table')")
 
 
 def mixed(rng: random.Random, palette: Palette) -> ProgramTask:

@@ -147,7 +147,7 @@ def apart(rng: random.Random, palette: Palette) -> ProgramTask:
                 'remove {a} from {b}',
              'take {a} down', 'put {a} down on the table next to {b}', '{a} should not be on {b}',
              'take {a} from the top of {b}',
-             'put {a} on the table', 'place {a} back on the table', 'get {a} off of {b}')
+             'get {a} off of {b}')
         ).format(a=top.words, b=base.words)  # fmt: skip
         return finish('unstack', rng, scene, text, f'unstack({top.code})')
     noun = voice.plural('block')

@@ -179,6 +179,10 @@ class Voice:
 
     def place(self, name: str = '') -> Phrase:
         """Name a place of the table as destination, with its preposition."""
+        if not name and self.rng.random() < 0.04:
+            return Phrase(
+                self.rng.choice(('on the table', 'onto the table', 'down on the table', 'back on the table')), "'table'"
+            )
         name = name or self.rng.choice(tuple(LOCATIONS))
         return Phrase(f'{self.rng.choice(words.AT_WORDS)} {self.spot(name)}', f"'{name}'")
 
