@@ -49,6 +49,8 @@ class Table:
         """Return the true T_base_object, (4, 4), of every object by name."""
         client = self.world.client
         found = {name: p.getBasePositionAndOrientation(body, client) for name, body in self.world.bodies.items()}
+        others = [name for name in self.world.labels if name not in found]  # a drawer, a pile
+        found |= {name: (self.world.position(name), (0.0, 0.0, 0.0, 1.0)) for name in others}
         return {name: build_transform(*place) for name, place in found.items()}
 
     def start(self, begin: Callable[[Table], Motion]) -> Motion:

@@ -20,6 +20,7 @@ import yaml
 
 from vlm_robot.datatypes import Step
 from vlm_robot.errors import name_nearest, ScenarioError
+from vlm_robot.furniture import DRAWER, PILE, set_opening
 from vlm_robot.goals import Goal, parse_goal
 from vlm_robot.sim.bullet_camera import BulletCamera, CAMERAS, CameraSpec, Lighting
 from vlm_robot.sim.placing import sample_free_points
@@ -246,9 +247,12 @@ def _read_objects(data: list) -> tuple[Placement, ...]:
     objects = []
     for item in data:
         label = item['label']
-        if shape_of(label) not in ('block', 'bowl') or label.split()[0] not in COLOURS:
-            known = [f'{c} {s}' for c in COLOURS for s in ('block', 'bowl')]
+        known = [f'{c} {s}' for c in COLOURS for s in ('block', 'bowl')] + [DRAWER, PILE]
+        if label not in known:
             raise ScenarioError(f"no object '{label}' can be made{name_nearest(label, known)}")
+        if label == DRAWER:  # it has one place; only how far it is open can be said
+            objects.append(Placement(item.get('name', label), label, set_opening(float(item.get('opening', 0.0)))))
+            continue
         x, y, *height = item['position']
         z = float(height[0]) if height else resting_height(label)
         yaw = np.radians(float(item.get('yaw_deg', 0)))

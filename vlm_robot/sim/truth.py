@@ -14,8 +14,8 @@ MIN_PIXELS = 30  # fewer visible pixels count as hidden
 def visible_boxes(world: World, picture: Rendering) -> dict[str, Box]:
     """Return name -> box xyxy in pixels of the visible part of every object with at least MIN_PIXELS."""
     boxes = {}
-    for name, body in world.bodies.items():
-        rows, columns = np.nonzero(picture.body == body)
+    for name, bodies in world.list_bodies().items():
+        rows, columns = np.nonzero(np.isin(picture.body, bodies))
         if len(rows) >= MIN_PIXELS:
             boxes[name] = (float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
     return boxes
@@ -36,6 +36,6 @@ def describe_truth(world: World, camera: BulletCamera, picture: Rendering) -> di
                 'yaw': world.yaw(name),
                 'box_xyxy_px': list(boxes[name]) if name in boxes else None,
             }
-            for name in world.bodies
+            for name in world.labels
         ],
     }

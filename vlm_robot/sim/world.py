@@ -1,5 +1,5 @@
 """
-The one PyBullet client: a table with blocks and bowls, stepped at 240 Hz.
+The one PyBullet client: a table with blocks, bowls, perhaps a drawer and piles, stepped at 240 Hz.
 
 The base frame is PyBullet's world frame: robot base at the origin, table top at z = 0. The world knows no
 robot, no goal and no camera; an arm registers itself as a ticker and its fingers as the gripper. Grasps hold
@@ -12,18 +12,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pybullet as p
 
 from vlm_robot.datatypes import Point, WorldState
 from vlm_robot.errors import name_nearest, ScenarioError
+from vlm_robot.furniture import DRAWER, DRAWER_CLOSED, DRAWER_SIZE, name_piece, PIECE_SIZE, PILE
 from vlm_robot.sim.bodies import create_block, create_bowl, rgba
-from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_HEIGHT, COLOURS, shape_of, SHAPES
+from vlm_robot.sim.furnishing import create_drawer, create_pile, locate_tray
+from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, COLOURS, shape_of, SHAPES
 
 TIME_STEP = 1.0 / 240.0  # seconds
 # Measured on 60 tables of family A: these settings halve the time of a step and change no outcome. The solver
 # stops once it has converged, and what is near without touching makes no contact.
 ENGINE = {'numSolverIterations': 50, 'solverResidualThreshold': 1e-5, 'contactBreakingThreshold': 0.004}
 TABLE_CENTRE, TABLE_HALF = (0.40, 0.0, -0.02), (0.55, 0.70, 0.02)  # metres
+FIXED_HEIGHTS = {DRAWER: DRAWER_CLOSED[2], PILE: PIECE_SIZE / 2}  # metres
 TABLE_COLOUR = (128, 118, 108)
 FLOOR_COLOUR = (70, 74, 80)
 
@@ -40,6 +44,8 @@ class Placement:
 
 def resting_height(label: str) -> float:
     """Return the height of the centre of an object that stands on the table, in metres."""
+    if shape_of(label) in FIXED_HEIGHTS:
+        return FIXED_HEIGHTS[shape_of(label)]
     return BOWL_HEIGHT / 2 if shape_of(label) == 'bowl' else BLOCK_SIZE / 2
 
 
@@ -52,7 +58,9 @@ class World:
         self.time = 0.0
         self._tickers: list[Callable[[], None]] = []
         self._gripper: tuple[int, tuple[int, ...]] | None = None
-        self.bodies: dict[str, int] = {}
+        self.bodies: dict[str, int] = {}  # blocks and bowls
+        self.drawers: dict[str, int] = {}
+        self.piles: dict[str, tuple[int, ...]] = {}
         self.labels: dict[str, str] = {}
         p.setTimeStep(TIME_STEP, physicsClientId=self.client)
         p.setGravity(0, 0, -9.81, physicsClientId=self.client)
@@ -62,19 +70,23 @@ class World:
         for placement in placements:
             self.add(placement)
 
-    def add(self, placement: Placement) -> int:
-        """Put one more object into the world and return its body id; raise ScenarioError on an unknown label."""
-        colour, _, shape = placement.label.partition(' ')
-        if shape not in SHAPES or colour not in COLOURS:
-            known = [f'{c} {s}' for c in COLOURS for s in SHAPES]
-            raise ScenarioError(f"no object '{placement.label}' can be made{name_nearest(placement.label, known)}")
-        if placement.name in self.bodies:
-            raise ScenarioError(f"two objects are named '{placement.name}'; names must be unique")
-        create = create_bowl if shape == 'bowl' else create_block
-        body = create(self.client, COLOURS[colour], placement.position, placement.yaw)
-        self.bodies[placement.name] = body
-        self.labels[placement.name] = placement.label
-        return body
+    def add(self, placement: Placement) -> None:
+        """Put one more object into the world; raise ScenarioError on an unknown label or a name that is taken."""
+        name, label = placement.name, placement.label
+        if name in self.labels:
+            raise ScenarioError(f"two objects are named '{name}'; names must be unique")
+        colour, _, shape = label.partition(' ')
+        if label == DRAWER:
+            self.drawers[name] = create_drawer(self.client, placement.position)
+        elif label == PILE:
+            self.piles[name] = create_pile(self.client, placement.position, placement.yaw)
+        elif shape in SHAPES and colour in COLOURS:
+            create = create_bowl if shape == 'bowl' else create_block
+            self.bodies[name] = create(self.client, COLOURS[colour], placement.position, placement.yaw)
+        else:
+            known = [f'{c} {s}' for c in COLOURS for s in SHAPES] + [DRAWER, PILE]
+            raise ScenarioError(f"no object '{label}' can be made{name_nearest(label, known)}")
+        self.labels[name] = label
 
     def add_ticker(self, ticker: Callable[[], None]) -> None:
         """Call ``ticker`` before every physics step; an arm moves its motor targets there."""
@@ -97,23 +109,51 @@ class World:
         self.step(round(seconds / TIME_STEP))
 
     def position(self, name: str) -> Point:
-        """Return the centre of an object in metres in the base frame."""
-        return tuple(p.getBasePositionAndOrientation(self.bodies[name], physicsClientId=self.client)[0])
+        """Return the centre of an object in metres in the base frame; of a drawer that of its tray."""
+        if name in self.drawers:
+            return locate_tray(self.client, self.drawers[name])
+        if name in self.piles:
+            places = np.array([self._centre(body) for body in self.piles[name]])
+            x, y, z = ((places.min(0) + places.max(0)) / 2).tolist()
+            return x, y, z
+        return self._centre(self.bodies[name])
+
+    def size(self, name: str) -> Point:
+        """Return the extent of an object along base x, y and z in metres; of a drawer, the inside of its tray."""
+        if name in self.drawers:
+            return DRAWER_SIZE
+        if name in self.piles:
+            x, y, z = (np.ptp([self._centre(body) for body in self.piles[name]], axis=0) + PIECE_SIZE).tolist()
+            return x, y, z
+        bowl = (BOWL_DIAMETER, BOWL_DIAMETER, BOWL_HEIGHT)
+        return bowl if shape_of(self.labels[name]) == 'bowl' else (BLOCK_SIZE,) * 3
 
     def yaw(self, name: str) -> float:
         """Return the turn of an object about z in radians."""
+        if name not in self.bodies:
+            return 0.0
         turn = p.getBasePositionAndOrientation(self.bodies[name], physicsClientId=self.client)[1]
         return p.getEulerFromQuaternion(turn)[2]
 
     def state(self) -> WorldState:
-        """Return the truth: where everything is and what the fingers hold."""
-        return WorldState({name: self.position(name) for name in self.bodies}, self._find_held())
+        """Return the truth: where everything is, every piece of a pile too, and what the fingers hold."""
+        positions = {name: self.position(name) for name in self.labels}
+        for name, pieces in self.piles.items():
+            positions |= {name_piece(name, number): self._centre(body) for number, body in enumerate(pieces, 1)}
+        return WorldState(positions, self._find_held())
+
+    def list_bodies(self) -> dict[str, tuple[int, ...]]:
+        """Return name -> ids of the physics bodies of every object."""
+        return {name: (body,) for name, body in (self.bodies | self.drawers).items()} | self.piles
 
     def close(self) -> None:
         """Disconnect the physics client; a second call does nothing."""
         if self.client >= 0:
             p.disconnect(physicsClientId=self.client)
             self.client = -1
+
+    def _centre(self, body: int) -> Point:
+        return tuple(p.getBasePositionAndOrientation(body, physicsClientId=self.client)[0])
 
     def _find_held(self) -> str:
         if self._gripper is None:
