@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 import math
+import re
 
 import pytest
 
@@ -9,6 +10,8 @@ from vlm_robot.datatypes import SkillResult, Step, StepRecord
 from vlm_robot.errors import ConfigError
 from vlm_robot.language.language_model import ContinuationScore, ScriptedLanguageModel
 from vlm_robot.planning.affordance import AffordanceConfig
+from vlm_robot.planning.asking import merge_answer
+from vlm_robot.planning.calibration import Calibration, save_calibration
 from vlm_robot.planning.prompt import begin, describe, observe, write_prompt
 from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
 from vlm_robot.planning.symbolic import apply
@@ -214,3 +217,115 @@ def test_shipped_model_refuses(sentence, reason, scene, tuned):
     plan = SayCanPlanner(tuned).plan(sentence, scene)
     assert [step.skill for step in plan.steps] == ['refuse']
     assert reason in plan.reason
+
+
+TWO_BLOCKS = {'pick up the red block': math.log(0.5), 'pick up the blue block': math.log(0.4), 'done': math.log(0.1)}
+
+
+class Doubter(Wisher):
+    """A model that hesitates between two blocks, then puts what is held where it was told and is done."""
+
+    def __init__(self, there: dict[str, str]):
+        super().__init__(TWO_BLOCKS)
+        self.there = there
+
+    def score(self, prompt, continuations):
+        if any('put it' in text for text in continuations):
+            held = re.findall(r'holding (\w+ block)', prompt)[-1]
+            wishes = {self.there[held]: -0.1}
+        else:
+            wishes = {'done': -0.1} if '2.' in prompt else TWO_BLOCKS
+        return [ContinuationScore(t, wishes.get(t.strip(' .'), -20.0), len(t.split())) for t in continuations]
+
+
+@pytest.fixture
+def unsure(tmp_path):
+    """Return settings that ask as soon as a second option has a tenth of the confidence."""
+    save_calibration(Calibration(threshold=0.9, level=0.1, n=100), tmp_path)
+    return SayCanConfig(calibration=str(tmp_path))
+
+
+BOTH = {'red block': 'put it in the green bowl', 'blue block': 'put it in the green bowl'}
+
+
+def test_doubt_between_different_ends_is_a_question(scene, unsure):
+    projection = SayCanPlanner(Doubter(BOTH), unsure).project('put the block in the green bowl', scene)
+    question = projection.plan.question
+    assert question.choices == ('red block', 'blue block')
+    assert question.text == 'Which block: the red block or the blue block?'
+    assert projection.plan.steps == (Step('refuse'),) or projection.plan.steps[-1].skill == 'refuse'
+    assert projection.decisions[-1].question == question
+
+
+@pytest.mark.parametrize(
+    'sentence',
+    ['put a block in the green bowl', 'put any block in the bowl', 'put all the blocks in it', 'put one block there'],
+)
+def test_what_the_sentence_leaves_open_is_not_asked(sentence, scene, unsure):
+    plan = SayCanPlanner(Doubter(BOTH), unsure).plan(sentence, scene)
+    assert plan.question is None
+    assert plan.steps[0] == Step('pick', 'red block')
+
+
+def test_doubt_that_makes_no_difference_is_not_asked(scene, unsure):
+    """Whichever block is taken first, the end is the same: an order is no question."""
+
+    class Tidier(Doubter):
+        def score(self, prompt, continuations):
+            held = any('put it' in text for text in continuations)
+            done = [name for name in BOTH if f'{name} in green bowl' in prompt]
+            left = [name for name in BOTH if name not in done]
+            wishes = {'put it in the green bowl': -0.1} if held else {f'pick up the {name}': -0.7 for name in left}
+            wishes = wishes or {'done': -0.1}
+            return [ContinuationScore(t, wishes.get(t.strip(' .'), -20.0), len(t.split())) for t in continuations]
+
+    plan = SayCanPlanner(Tidier(BOTH), unsure).plan('put the red and the blue one in the green bowl', scene)
+    assert plan.question is None
+    assert [step.skill for step in plan.steps] == ['pick', 'place_in', 'pick', 'place_in', 'done']
+
+
+def test_margin_is_a_dial(scene, unsure, tmp_path):
+    sentence = 'put the block in the green bowl'
+    assert SayCanPlanner(Doubter(BOTH), SayCanConfig(calibration='')).plan(sentence, scene).question is None
+    save_calibration(Calibration(threshold=0.55, level=0.1, n=100), tmp_path)
+    assert SayCanPlanner(Doubter(BOTH), unsure).plan(sentence, scene).question is None
+
+
+def test_answer_resolves_the_noun_that_was_asked_about(scene, unsure):
+    model = Doubter(BOTH)
+    prompts = []
+    score = model.score
+    model.score = lambda prompt, texts: prompts.append(prompt) or score(prompt, texts)
+    plan = SayCanPlanner(model, unsure).plan('put the block in the green bowl; which one? the blue one', scene)
+    assert plan.question is None
+    assert 'Task: put the blue block in the green bowl\n' in prompts[0]
+    free = 'put the block in the green bowl; which one? the nearest'
+    assert merge_answer(free, scene) == free
+    assert merge_answer('put the red block in the bowl; which one? red', scene) == 'put the red block in the red bowl'
+
+
+def test_pmi_takes_off_what_is_likely_anyway(scene):
+    """A step that is said after any sentence wins by the sum and loses by the pointwise information."""
+
+    class Habit(Wisher):
+        def score(self, prompt, continuations):
+            said = {'pick up the red block': -1.0, 'pick up the blue block': -2.0}
+            prior = {'pick up the red block': -1.0, 'pick up the blue block': -6.0}
+            wishes = said if 'Task: x' in prompt else prior
+            return [ContinuationScore(t, wishes.get(t.strip(' .'), -20.0), 5) for t in continuations]
+
+    assert SayCanPlanner(Habit({})).decide('x', scene).chosen.step == Step('pick', 'red block')
+    pmi = SayCanConfig(normalisation='pmi')
+    assert SayCanPlanner(Habit({}), pmi).decide('x', scene).chosen.step == Step('pick', 'blue block')
+
+
+def test_without_affordance_the_words_alone_decide(scene):
+    """SayCan's ablation: nothing refuses what is impossible, and planning still comes to an end."""
+    wishes = {'pick up the purple block': -0.1, 'pick up the red block': -3.0}
+    blind = SayCanConfig(affordance=AffordanceConfig(kind='none'))
+    decision = SayCanPlanner(Wisher(wishes), blind).decide('x', scene)
+    assert decision.chosen.step == Step('pick', 'purple block')
+    assert decision.chosen.reason == 'there is no purple block in view'
+    plan = SayCanPlanner(Wisher(wishes), blind).plan('x', scene)
+    assert plan.steps[0] == Step('pick', 'purple block')
+    assert 'circles' in plan.reason

@@ -105,7 +105,8 @@ def _find_spot(step: Step, scene: Scene) -> tuple[Point, tuple[float, ...], str,
         quarter = math.pi / 4
         return ((*place, BLOCK_SIZE / 2), (0.0, quarter, 2 * quarter, 3 * quarter), '', 1.0) if place else None
     item = scene.find(step.target if step.skill == 'pick' else step.destination)
-    if item is None:
+    shape = {'pick': 'block', 'place_in': 'bowl', 'place_on': 'block'}.get(step.skill)
+    if item is None or shape_of(item.label) != shape:
         return None
     x, y, z = item.p_base
     if step.skill == 'place_in':
