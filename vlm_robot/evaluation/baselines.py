@@ -19,6 +19,7 @@ from vlm_robot.errors import ConfigError, name_nearest, PlanError
 from vlm_robot.evaluation.expert import plan_for
 from vlm_robot.evaluation.kitchen_planners import Indifferent, NearestOption
 from vlm_robot.planning.affordance import Affordance
+from vlm_robot.planning.dialogue import WHICH
 from vlm_robot.planning.domain import Domain, TABLE
 from vlm_robot.planning.parsing import format_step
 from vlm_robot.planning.prompt import History
@@ -84,11 +85,11 @@ class OracleFollower(PlanFollower):
         reason = 'the sentence names what is not there' if episode.expected == 'refuse' else ''
         question = Question('Which one?') if episode.expected == 'ask' else None
         super().__init__(lambda sentence, scene: replace(reference, reason=reason), retry=True)
-        self._question, self._episode = question, episode
+        self._question = question
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
         """Return the reference plan; where the right answer is a question, that question first."""
-        if self._question is not None and sentence == self._episode.sentence:
+        if self._question is not None and WHICH not in sentence:
             self._plan = Plan((Step('refuse'),), 'several things fit', question=self._question)
             return self._plan
         return super().plan(sentence, scene)
@@ -127,7 +128,7 @@ def answer_always(status: str, scene_plan: Callable[[str, Scene], Plan]) -> Call
     """Return a planner that always asks first, or never asks and never refuses."""
 
     def make_plan(sentence: str, scene: Scene) -> Plan:
-        if status == 'ask' and '; which one? ' not in sentence:
+        if status == 'ask' and WHICH not in sentence:
             return Plan((Step('refuse'),), 'asks always', question=Question('Is that what you mean?'))
         plan = scene_plan(sentence, scene)
         if status == 'act' and (plan.reason or plan.question):
@@ -156,7 +157,7 @@ def build_baseline(name: str, planner: Any, config: SayCanConfig) -> Callable[[E
         'affordance-only': lambda: SayCanPlanner(Indifferent(), replace(short, impossible_share=1.0)),
         'generative': lambda: SayCanPlanner(NearestOption(model), short, allow_everything()),
         'socratic': lambda: PlanFollower(write_freely(model)),
-        'open-loop': lambda: PlanFollower(planner.plan, domain=getattr(planner, 'domain', TABLE)),
+        'open-loop': lambda: planner,  # the loop is what is open (``runs.RunSpec``)
         'always-act': lambda: PlanFollower(answer_always('act', planner.plan)),
         'always-ask': lambda: PlanFollower(answer_always('ask', planner.plan)),
     }

@@ -17,12 +17,14 @@ import numpy as np
 
 from vlm_robot.agent import Agent, CameraEyes, Eyes, OracleEyes, scene_of
 from vlm_robot.config import AgentConfig
-from vlm_robot.datatypes import Decision, Scene, SkillResult, StepRecord, TaskResult, WorldState
+from vlm_robot.datatypes import Decision, Question, Scene, SkillResult, StepRecord, TaskResult, WorldState
 from vlm_robot.errors import ConfigError, PlanError
 from vlm_robot.evaluation.grading import grade_plan, is_right, PlanGrade, recall_of, share_kept
 from vlm_robot.goals import Goal
 from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.perception.detector import Detector
+from vlm_robot.planning.conversation import take_answer
+from vlm_robot.planning.dialogue import Listener
 from vlm_robot.planning.parsing import format_step
 from vlm_robot.planning.saycan import SayCanPlanner
 from vlm_robot.planning.symbolic import to_state
@@ -34,7 +36,6 @@ from vlm_robot.sim.scenario import Episode
 from vlm_robot.sim.world import World
 
 TOP_OPTIONS = 10  # of each decision that reports keep
-ANSWER = '{sentence}; which one? {answer}'
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,6 @@ class _Play:
     """What happened so far in one episode."""
 
     states: list[WorldState] = field(default_factory=list)
-    decisions: list[StepRecord] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     question: str = ''
 
@@ -190,11 +190,11 @@ def _execute(episode: Episode, tier: Tier, stack: Stack, world: World, on_record
         play.states.append(world.state())
         on_record(record)
 
-    result = agent.run(episode.sentence, note)
-    if result.plan.question is not None:
-        play.question = result.plan.question.text
-        if episode.answer:
-            result = agent.run(ANSWER.format(sentence=episode.sentence, answer=episode.answer), note)
+    def answer(question: Question) -> str:
+        play.question = play.question or question.text
+        return episode.answer
+
+    result = agent.run(episode.sentence, note, ask=answer)
     world.settle(0.5)
     play.states.append(world.state())
     on_world(world, episode)
@@ -204,14 +204,14 @@ def _execute(episode: Episode, tier: Tier, stack: Stack, world: World, on_record
 
 def _plan_only(episode: Episode, stack: Stack, truth: Scene, seen: Scene) -> EpisodeResult:
     play = _Play([to_state(truth)])
-    projection = stack.planner.project(episode.sentence, seen)
+    listener = Listener(stack.planner)
+    projection = listener.project(episode.sentence, seen)
     decisions: Sequence[Decision] = projection.decisions
     plan = projection.plan
     if plan.question is not None:
         play.question = plan.question.text
         if episode.answer:
-            asked = ANSWER.format(sentence=episode.sentence, answer=episode.answer)
-            projection = stack.planner.project(asked, seen)
+            projection = listener.project(take_answer(episode.sentence, plan.question, episode.answer), seen)
             plan, decisions = projection.plan, (*decisions, *projection.decisions)
     status = 'refused' if plan.reason else 'done'
     records = tuple(StepRecord(decision, SkillResult(True)) for decision in decisions)

@@ -73,6 +73,14 @@ class RunSpec:
         if self.baseline:
             build_baseline(self.baseline, None, self.config.planner)
 
+    def read_config(self) -> AgentConfig:
+        """Return the settings of the run: the loop is open for the baseline of that name."""
+        return replace(self.config, loop=replace(self.config.loop, open_loop=True)) if self._is_open else self.config
+
+    @property
+    def _is_open(self) -> bool:
+        return self.baseline == 'open-loop'
+
     @property
     def who(self) -> str:
         """Return what plans: the baseline, or the planner."""
@@ -167,7 +175,7 @@ def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, MeteredModel]:
         meter = MeteredModel(models['language'])
         planner = build_planner(meter, spec.config, spec.planner)
         plan_for = build_baseline(spec.baseline, planner, spec.config.planner) if spec.baseline else lambda _: planner
-        stack = Stack(spec.config, meter, planner, models['detector'])  # type: ignore[arg-type]
+        stack = Stack(spec.read_config(), meter, planner, models['detector'])  # type: ignore[arg-type]
         _loaded.update(key=key, run=(stack, plan_for, meter))
     return _loaded['run']
 
