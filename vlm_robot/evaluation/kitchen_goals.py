@@ -115,3 +115,11 @@ def find_side_effects(goal: KitchenGoal, start: KitchenState, end: KitchenState)
     """Return the things moved although the goal does not name them; what was held at first may be put down."""
     named = {*goal.names(), start.held}
     return [name for name, place in start.places.items() if name not in named and end.places.get(name) != place]
+
+
+def explain_state(goal: KitchenGoal, start: KitchenState, end: KitchenState) -> str:
+    """Return why an end state is no success; empty when it is one."""
+    if not goal.holds(end):
+        return 'the goal does not hold'
+    moved = find_side_effects(goal, start, end)
+    return f'moved without being asked: {", ".join(moved)}' if moved else ''

@@ -77,7 +77,12 @@ def _read(number: int, item: Mapping[str, Any]) -> Instruction:
 
 def plan_by_expert(instruction: Instruction) -> Plan:
     """Return a plan that reaches the goal, by looking at the goal."""
-    return plan_kitchen(instruction.scene, tuple(_list_goals(instruction.goal, instruction.scene)))
+    return plan_kitchen(instruction.scene, list_goals(instruction))
+
+
+def list_goals(instruction: Instruction) -> tuple[Goal, ...]:
+    """Return the expert's goals, in order."""
+    return tuple(_list_goals(instruction.goal, instruction.scene))
 
 
 def _list_goals(goal: KitchenGoal, scene: Scene) -> list[Goal]:

@@ -13,14 +13,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from vlm_robot.datatypes import Scene, Step
+from vlm_robot.datatypes import Decision, OptionScore, Scene, Step
 from vlm_robot.errors import ConfigError, name_nearest, PlanError
 from vlm_robot.language.language_model import ContinuationScore, LanguageModel
 from vlm_robot.language.sentence_embedder import Embedder, SentenceEmbedder
 from vlm_robot.planning import kitchen
 from vlm_robot.planning.domain import Domain
+from vlm_robot.planning.kitchen_expert import choose_step, Goal, plan_kitchen
 from vlm_robot.planning.kitchen_words import KITCHEN
-from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
+from vlm_robot.planning.prompt import History
+from vlm_robot.planning.saycan import Projection, SayCanConfig, SayCanPlanner
 
 PLANNERS = ('saycan', 'no_value', 'generative', 'affordance', 'expert')
 
@@ -52,7 +54,7 @@ class NearestOption:
         best = int(np.argmax(vectors[1:] @ vectors[0]))
         return [ContinuationScore(text, -0.01 if i == best else -20.0, 1) for i, text in enumerate(continuations)]
 
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
         """Return what the model writes."""
         return self.model.generate(prompt, max_new_tokens, stop)
 
@@ -66,9 +68,30 @@ class Indifferent:
         """Return the same for every text."""
         return [ContinuationScore(text, -1.0, 1) for text in continuations]
 
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
         """Return nothing."""
         return ''
+
+
+class ExpertPlanner:
+    """A planner that looks at the goals instead of the sentence: the ceiling of the executor."""
+
+    domain = KITCHEN
+
+    def __init__(self, goals: tuple[Goal, ...]):
+        """Keep the goals; they are worked on in order."""
+        self.goals, self.position = goals, 0
+
+    def project(self, sentence: str, scene: Scene) -> Projection:
+        """Return the whole plan; carrying it out begins with the first goal."""
+        self.position = 0
+        return Projection(plan_kitchen(scene, self.goals), ())
+
+    def decide(self, sentence: str, scene: Scene, history: History | None = None) -> Decision:
+        """Return the next step for the first goal that does not hold."""
+        step, self.position = choose_step(self.goals, self.position, scene)
+        option = OptionScore(step, KITCHEN.format_step(step), 0.0, 1.0, 1.0, 1.0)
+        return Decision(option, (option,))
 
 
 def build_kitchen_planner(name: str, model: LanguageModel, config: SayCanConfig = SayCanConfig()) -> SayCanPlanner:
@@ -77,6 +100,7 @@ def build_kitchen_planner(name: str, model: LanguageModel, config: SayCanConfig 
 
     :raises ConfigError: there is none of that name.
     """
+    config = replace(config, calibration='')  # its set is calibrated on the table
     if name == 'saycan':
         return SayCanPlanner(model, config, KITCHEN)
     ablated = replace(config, only_fitting_hand=False, impossible_share=1.0)

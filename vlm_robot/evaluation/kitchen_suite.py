@@ -11,13 +11,13 @@ program: comparable in form only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 import time
 
 from vlm_robot.config import AgentConfig
 from vlm_robot.datatypes import Plan
 from vlm_robot.errors import ConfigError, PlanError
-from vlm_robot.evaluation.kitchen_goals import find_side_effects, KitchenGoal, KitchenState, state_of
+from vlm_robot.evaluation.kitchen_goals import explain_state, state_of
 from vlm_robot.evaluation.kitchen_instructions import (
     FAMILIES,
     Instruction,
@@ -27,40 +27,13 @@ from vlm_robot.evaluation.kitchen_instructions import (
     PUBLISHED_PLANS,
 )
 from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, PLANNERS
+from vlm_robot.evaluation.kitchen_results import KitchenGrade, KitchenResult
 from vlm_robot.evaluation.metrics import mean, wilson_interval
 from vlm_robot.planning.kitchen import apply
 from vlm_robot.planning.kitchen_words import format_step
 from vlm_robot.planning.saycan import SayCanPlanner
 
 TIERS = ('T0', 'T2')
-
-
-@dataclass(frozen=True)
-class KitchenGrade:
-    """How good a plan is on paper; a plan that moves what the goal does not name is no success."""
-
-    success: bool
-    executability: float  # 0..1, steps that the symbolic kitchen accepts
-    recall: float  # 0..1, goal condition recall
-    reason: str = ''
-
-
-@dataclass(frozen=True)
-class KitchenResult:
-    """What one instruction gave; ``seed`` is its number in the file."""
-
-    seed: int
-    family: str
-    sentence: str
-    status: str
-    reason: str
-    plan: tuple[str, ...]
-    plan_success: bool
-    execution_success: bool | None
-    goal_condition_recall: float
-    executability: float
-    steps: tuple[str, ...] = ()
-    seconds: float = 0.0
 
 
 def grade_kitchen_plan(plan: Plan, instruction: Instruction) -> KitchenGrade:
@@ -81,14 +54,6 @@ def grade_kitchen_plan(plan: Plan, instruction: Instruction) -> KitchenGrade:
     reason = reason or explain_state(instruction.goal, start, end)
     executability = accepted / len(moving) if moving else 0.0
     return KitchenGrade(not reason, executability, instruction.goal.recall(start, end), reason)
-
-
-def explain_state(goal: KitchenGoal, start: KitchenState, end: KitchenState) -> str:
-    """Return why an end state is no success; empty when it is one."""
-    if not goal.holds(end):
-        return 'the goal does not hold'
-    moved = find_side_effects(goal, start, end)
-    return f'moved without being asked: {", ".join(moved)}' if moved else ''
 
 
 def plan_only(instruction: Instruction, planner: SayCanPlanner | None) -> KitchenResult:

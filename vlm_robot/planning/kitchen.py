@@ -16,24 +16,14 @@ from types import MappingProxyType
 
 from vlm_robot.datatypes import Relation, Scene, SceneObject, Step
 from vlm_robot.errors import name_nearest, PlanError
-from vlm_robot.kitchen_vocabulary import DRAWER, PLACES, thing_of, THINGS, USER
+from vlm_robot.kitchen_vocabulary import DOCKS, DRAWER, PLACES, thing_of, THINGS, USER
 from vlm_robot.planning.affordance import Affordance, AffordanceConfig
 
 ROBOT = 'robot'
 NAVIGATION = ('find', 'go_to', 'bring')
 SKILLS = ('find', 'go_to', 'bring', 'pick', 'put_down', 'open_drawer', 'close_drawer')
 FAR = 100.0  # metres at which going somewhere counts as hopeless; SayCan's appendix has the same number
-# metres in the kitchen's frame, where the robot stands when it is at a place
-STANDS = MappingProxyType(
-    {
-        'table': (0.0, 0.0),
-        'close counter': (1.7, 1.3),
-        'far counter': (-1.7, 1.3),
-        'trash': (-1.8, -1.2),
-        'drawer': (0.0, 1.6),
-        'user': (1.8, -1.2),
-    }
-)
+STANDS = MappingProxyType({place: pose[:2] for place, pose in DOCKS.items()})
 
 
 def build_kitchen(
@@ -157,6 +147,24 @@ def apply(step: Step, scene: Scene) -> Scene:
         return _change(replace(scene, held=''), robot=here, put=(scene.held, here))
     near = next((name for name in scene.names if is_near(name, scene)), '')
     return _change(scene, robot=here, near=near, drawer='open' if step.skill == 'open_drawer' else 'closed')
+
+
+def contradict(step: Step, before: Scene, after: Scene) -> str:
+    """Return what speaks against a step having succeeded, seen from the kitchen afterwards; empty when nothing does."""
+    if find_obstacle(step, before):
+        return ''
+    wanted = apply(step, before)
+    here, there = place_of(ROBOT, after), place_of(ROBOT, wanted)
+    if here != there:
+        return f'the robot is at the {here}'
+    if after.held != wanted.held:
+        return f'the hand holds {after.held or "nothing"}'
+    if is_open(after) != is_open(wanted):
+        return f'the drawer is {"open" if is_open(after) else "closed"}'
+    put = before.held if step.skill == 'put_down' else ''
+    if put and place_of(put, after) != there:
+        return f'the {put} is at the {place_of(put, after) or "floor"}'
+    return ''
 
 
 def _change(scene: Scene, *, robot: str, near: str = '', put: tuple[str, str] | None = None, drawer: str = '') -> Scene:

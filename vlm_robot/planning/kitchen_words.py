@@ -182,4 +182,5 @@ KITCHEN = Domain(
     read_proposal=read_proposal,
     format_step=format_step,
     not_understood='this is nothing that can be done with the things and places of this kitchen',
+    verify=kitchen.contradict,
 )
