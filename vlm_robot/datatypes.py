@@ -195,13 +195,18 @@ class Question:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the planner chose and weighed, best first; ``reason`` or ``question`` is set when it refuses or asks."""
+    """
+    What the planner chose and weighed, best first; ``reason`` or ``question`` is set when it refuses or asks.
+
+    :param line: of the program of the plan that the step comes from, counted from 1; 0 where there is none.
+    """
 
     chosen: OptionScore
     options: tuple[OptionScore, ...]
     reason: str = ''
     seconds: float = 0.0
     question: Question | None = None
+    line: int = 0
 
 
 @dataclass(frozen=True)
