@@ -78,7 +78,7 @@ class BulletArm:
         self._refuse_while_moving()
         q = self._positions()
         plan = plan_line(q, np.asarray(T_base_tcp, float), speed)
-        self._descends = T_base_tcp[2, 3] < panda.solve_forward(q)[0][2, 3]
+        self._descends = T_base_tcp[2, 3] < panda.solve_forward(q)[0][2, 3] - 0.001
         return self._begin('the move', plan)
 
     def start_home(self) -> Motion:
