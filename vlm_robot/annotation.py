@@ -13,14 +13,16 @@ import cv2
 import imageio.v3 as iio
 import numpy as np
 
-from vlm_robot.datatypes import Decision, Detection
+from vlm_robot.datatypes import Decision, Detection, OptionScore
 from vlm_robot.errors import ImageError
 from vlm_robot.vocabulary import COLOURS
 
 INK, PAPER = (30, 30, 30), (250, 250, 248)
-SAY, CAN, BOTH = (90, 130, 200), (110, 180, 110), (220, 110, 70)  # language, affordance, product
+SAY, CAN, BOTH = (70, 116, 190), (205, 75, 65), (120, 85, 150)  # language blue, affordance red, product
+SHADE = (226, 234, 214)  # behind the option that was chosen
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-ROW_PX, BAR_PX, TEXT_PX = 34, 220, 300
+ROW_PX, BAR_PX, TEXT_PX = 34, 190, 400
+TEXT_CHARS = 46  # that fit into TEXT_PX
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -67,25 +69,60 @@ def draw_detections(rgb: np.ndarray, detections: Sequence[Detection]) -> np.ndar
     return picture
 
 
-def draw_decision(decision: Decision, top: int = 6) -> np.ndarray:
-    """Return bars of language, affordance and product for the best options, as the figures of the SayCan paper."""
-    options = decision.options[:top]
-    picture = np.full((ROW_PX * (len(options) + 1) + 8, TEXT_PX + 3 * BAR_PX, 3), PAPER, np.uint8)
+def draw_decision(decision: Decision, top: int = 6, title: str = '') -> np.ndarray:
+    """
+    Return bars of language, affordance and product for the best options, as the figures of the SayCan paper.
+
+    :param top: rows; the chosen option is always among them, on a shaded ground.
+    :param title: a line above, for example the sentence.
+    """
+    options = list(decision.options[:top])
+    if decision.chosen not in options and decision.chosen in decision.options:
+        options[-1] = decision.chosen
+    notes = [text for text in (_tell_reason(decision),) if text]
+    rows = len(options) + 1 + bool(title) + len(notes)
+    picture = np.full((ROW_PX * rows + 8, TEXT_PX + 3 * BAR_PX, 3), PAPER, np.uint8)
+    base = 22
+    if title:
+        _write(picture, title, (8, base), 0.5, INK, 100)
+        base += ROW_PX
     for column, (name, colour) in enumerate((('say', SAY), ('can', CAN), ('say x can', BOTH))):
-        cv2.putText(picture, name, (TEXT_PX + column * BAR_PX, 22), FONT, 0.5, colour, 1, cv2.LINE_AA)
-    for row, option in enumerate(options, start=1):
-        base = row * ROW_PX + 18
-        chosen = option.step == decision.chosen.step
-        text = ('> ' if chosen else '  ') + option.text.strip()
-        cv2.putText(picture, text[:36], (8, base), FONT, 0.45, INK, 2 if chosen else 1, cv2.LINE_AA)
-        for column, (value, colour) in enumerate(
-            ((option.language, SAY), (option.affordance, CAN), (option.product, BOTH))
-        ):
-            left = TEXT_PX + column * BAR_PX
-            length = round((BAR_PX - 60) * float(np.clip(value, 0, 1)))
-            cv2.rectangle(picture, (left, base - 12), (left + max(1, length), base + 3), colour, -1)
-            cv2.putText(picture, f'{value:.2f}', (left + length + 6, base), FONT, 0.4, INK, 1, cv2.LINE_AA)
+        _write(picture, name, (TEXT_PX + column * BAR_PX, base), 0.5, colour)
+    for option in options:
+        base += ROW_PX
+        _draw_option(picture, option, base, option == decision.chosen)
+    for text in notes:
+        base += ROW_PX
+        _write(picture, text, (8, base), 0.45, CAN, 110)
     return picture
+
+
+def _tell_reason(decision: Decision) -> str:
+    if decision.question is not None:
+        return f'asks: {decision.question.text}'
+    return f'because {decision.reason}' if decision.reason else ''
+
+
+def _draw_option(picture: np.ndarray, option: OptionScore, base: int, is_chosen: bool) -> None:
+    if is_chosen:
+        cv2.rectangle(picture, (0, base - 21), (picture.shape[1], base + 11), SHADE, -1)
+    _write(picture, ('> ' if is_chosen else '  ') + option.text.strip(), (8, base), 0.45, INK, TEXT_CHARS)
+    if is_chosen:  # written twice, a pixel apart: bold
+        _write(picture, '> ' + option.text.strip(), (9, base), 0.45, INK, TEXT_CHARS)
+    for column, (value, colour) in enumerate(
+        ((option.language, SAY), (option.affordance, CAN), (option.product, BOTH))
+    ):
+        left = TEXT_PX + column * BAR_PX
+        length = round((BAR_PX - 60) * float(np.clip(value, 0, 1)))
+        cv2.rectangle(picture, (left, base - 12), (left + max(1, length), base + 3), colour, -1)
+        _write(picture, f'{value:.2f}', (left + length + 6, base), 0.4, INK)
+
+
+def _write(picture: np.ndarray, text: str, place: tuple[int, int], scale: float, colour, most: int = 999) -> None:
+    """Write a text on a picture; the font has no other letters than those of ASCII."""
+    plain = text.encode('ascii', 'replace').decode()
+    plain = plain if len(plain) <= most else plain[: most - 3] + '...'
+    cv2.putText(picture, plain, place, FONT, scale, colour, 1, cv2.LINE_AA)
 
 
 def write_film(frames: Sequence[np.ndarray], path: Path, frames_per_second: float = 8.0) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import sys
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vlm_robot.datatypes import StepRecord
+from vlm_robot.datatypes import Decision, Question, StepRecord
 
 console = Console()
 errors = Console(stderr=True)
@@ -40,6 +41,38 @@ def _describe(record: StepRecord) -> tuple[str, ...]:
     reason = record.result.reason or record.decision.reason
     outcome = '[green]ok[/green]' if record.result.success else f'[red]{escape(reason or "failed")}[/red]'
     return chosen.text.strip(), draw_bar(chosen.language), draw_bar(chosen.affordance), runner_up, outcome
+
+
+def tabulate_decision(decision: Decision, top: int = 8) -> Table:
+    """Return the best options with what the words say and what the robot can; the chosen one is marked."""
+    table = Table(title=f'{len(decision.options)} options', title_justify='left', expand=False)
+    for name in ('', 'option', 'say', 'can', 'say x can', 'why not'):
+        table.add_column(name, overflow='fold', no_wrap=name in ('say', 'can', 'say x can'))
+    for option in decision.options[:top]:
+        is_chosen = option == decision.chosen
+        bars = [draw_bar(value) for value in (option.language, option.affordance, option.product)]
+        style = 'bold green' if is_chosen else None
+        table.add_row('>' if is_chosen else '', escape(option.text.strip()), *bars, escape(option.reason), style=style)
+    return table
+
+
+def mark_program(program: str, line: int = 0) -> str:
+    """Return the lines of a program, the running one (counted from 1) with a mark before it."""
+    lines = [text for text in program.splitlines() if text.strip()]
+    return '\n'.join(f'{">" if number == line else " "} {text}' for number, text in enumerate(lines, start=1))
+
+
+def ask_person(question: Question) -> str:
+    """Ask in the terminal; return the answer in words, empty where nobody sits there or nothing was said."""
+    if not sys.stdin.isatty():
+        return ''
+    console.print(f'[yellow]{escape(question.text)}[/yellow]', highlight=False)
+    for number, choice in enumerate(question.choices, start=1):
+        console.print(f'  {number}. {choice}', highlight=False, markup=False)
+    try:
+        return console.input('your answer: ').strip()
+    except EOFError:
+        return ''
 
 
 def end_table() -> None:

@@ -287,6 +287,7 @@ def describe_record(record: StepRecord, top: int = 5) -> dict:
     """Return a turn as plain data: what was chosen, the best options with both scores, and what came of it."""
     return {
         'step': record.decision.chosen.text.strip(),
+        'line': record.decision.line,
         'options': [
             {
                 'text': option.text.strip(),

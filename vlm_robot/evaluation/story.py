@@ -11,6 +11,9 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;paddin
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid #ccc;padding-top:1rem}
 img{max-width:48%;margin:.2rem;border-radius:4px;vertical-align:top}.ok{color:#287a3c}.bad{color:#b3261e}
 p.scene{color:#555}table{border-collapse:collapse}
+pre{background:#f0f0ea;padding:.6rem;border-radius:4px}pre b{background:#dcebc8}tr.chosen{background:#e2ead6}
+i.bar{display:inline-block;height:.7rem;margin-right:.4rem}.say{background:#4674be}.can{background:#cd4b41}
+.both{background:#785596}
 td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}
 """
 
@@ -36,22 +39,52 @@ def _tell_task(report: dict, pictures: Sequence[Sequence[str]]) -> str:
     kind = 'ok' if report['status'] == 'done' else 'bad'
     parts = [
         f'<h2>“{escape(report["sentence"])}”</h2>',
+        *(f'<p class="scene">{escape(note)}</p>' for note in report.get('notes', ())),
+        *(f'<p>{_tell_question(*pair)}</p>' for pair in report.get('questions', ())),
         f'<p class="{kind}">{escape(report["status"])}: {escape(report["reason"])}</p>',
         f'<p>planned: {escape(", ".join(report["plan"]))}</p>',
     ]
+    program = report.get('program', '')
+    if program:
+        parts.append(_show_program(program, 0))
     for number, step in enumerate(report['steps'], start=1):
-        outcome = 'ok' if step['success'] else 'bad'
-        parts.append(
-            f'<h3>{number}. {escape(step["step"])} <span class="{outcome}">'
-            f'{"ok" if step["success"] else escape(step["reason"] or "failed")}</span></h3>'
-        )
-        rows = ''.join(
-            f'<tr><td>{escape(o["text"])}</td><td>{o["language"]:.3f}</td><td>{o["affordance"]:.2f}</td>'
-            f'<td>{o["product"]:.3f}</td><td>{escape(o["reason"])}</td></tr>'
-            for o in step['options']
-        )
-        parts.append(f'<table><tr><th>option<th>say<th>can<th>say × can<th></tr>{rows}</table>')
-        parts.append(f'<p class="scene">{escape(step["scene"])}</p>')
+        parts += _tell_step(number, step, program)
         for name in pictures[number - 1] if number <= len(pictures) else ():
             parts.append(f'<img src="{escape(name)}" alt="{escape(name)}">')
     return '\n'.join(parts)
+
+
+def _tell_question(asked: str, answer: str) -> str:
+    if not asked:
+        return f'a person said: “{escape(answer)}”'
+    return f'asked: {escape(asked)} {f"answered: “{escape(answer)}”" if answer else "not answered"}'
+
+
+def _tell_step(number: int, step: dict, program: str) -> list[str]:
+    outcome = 'ok' if step['success'] else 'bad'
+    parts = [
+        f'<h3>{number}. {escape(step["step"])} <span class="{outcome}">'
+        f'{"ok" if step["success"] else escape(step["reason"] or "failed")}</span></h3>'
+    ]
+    if program and step.get('line'):
+        parts.append(_show_program(program, step['line']))
+    rows = ''.join(
+        f'<tr{" class=chosen" if o["text"] == step["step"] else ""}><td>{escape(o["text"])}</td>'
+        f'{_draw(o["language"], "say")}{_draw(o["affordance"], "can")}{_draw(o["product"], "both")}'
+        f'<td>{escape(o["reason"])}</td></tr>'
+        for o in step['options']
+    )
+    parts.append(f'<table><tr><th>option<th>say<th>can<th>say × can<th></tr>{rows}</table>')
+    parts.append(f'<p class="scene">{escape(step["scene"])}</p>')
+    return parts
+
+
+def _draw(value: float, kind: str) -> str:
+    width = 6 * min(max(value, 0.0), 1.0)
+    return f'<td><i class="bar {kind}" style="width:{width:.2f}rem"></i>{value:.3f}</td>'
+
+
+def _show_program(program: str, line: int) -> str:
+    lines = [escape(text) for text in program.splitlines() if text.strip()]
+    marked = (f'<b>{text}</b>' if number == line else text for number, text in enumerate(lines, start=1))
+    return f'<pre>{chr(10).join(marked)}</pre>'

@@ -103,7 +103,10 @@ def describe_task(result: TaskResult) -> dict:
         'sentence': result.sentence,
         'status': result.status,
         'reason': result.reason,
+        'notes': list(result.notes),
+        'questions': [list(pair) for pair in result.questions],
         'plan': [format_step(step) for step in result.plan.steps],
+        'program': result.plan.program,
         'steps': [describe_record(record) for record in result.records],
         'seconds': round(result.seconds, 2),
     }
