@@ -110,7 +110,10 @@ class FakeServer:
     def _choose(self, body: Mapping[str, Any], text: str, form: str) -> dict[str, Any]:
         prompt, rule, question = text.partition('\n\n---\n')
         if not rule:
-            return self._wrap(f' {self.continue_text(text)}', [], form)
+            asked = body.get('logprobs') and 'logprobs' in self.offers
+            return self._wrap(
+                f' {self.continue_text(text)}', [(f' {self.continue_text(text)}', -0.1)] if asked else [], form
+            )
         options = re.findall(r'^([A-T])\. (.+)$', question, re.M)
         wanted = self.continue_text(prompt)
         values = [(letter, -0.1 if option == wanted else -10.0) for letter, option in options]
@@ -120,7 +123,11 @@ class FakeServer:
 
     def _wrap(self, text: str, tops: list[tuple[str, float]], form: str) -> dict[str, Any]:
         if form == 'text':
-            logprobs = {'tokens': [text], 'top_logprobs': [dict(tops)]}
+            logprobs = {
+                'tokens': [text],
+                'token_logprobs': [tops[0][1] if tops else None],
+                'top_logprobs': [dict(tops)],
+            }
             return {'text': text} | ({'logprobs': logprobs} if tops else {})
         listed = [{'token': token, 'logprob': value} for token, value in tops]
         content = [{'token': text, 'logprob': tops[0][1], 'top_logprobs': listed}] if tops else []

@@ -20,7 +20,7 @@ from typing import Any
 
 from vlm_robot.errors import name_nearest, ServerError
 from vlm_robot.language import server_formats as formats
-from vlm_robot.language.language_model import ContinuationScore
+from vlm_robot.language.language_model import ContinuationScore, Generation
 from vlm_robot.language.letters import LetterAnswer, score_by_letters
 from vlm_robot.language.server_link import Answer, ServerConfig, ServerLink
 
@@ -31,13 +31,13 @@ GO_ON = 'Go on with this text. Write only what comes next, without a word about 
 @dataclass(frozen=True)
 class Way:
     """
-    One way of scoring.
+    One way of asking.
 
     :param path: ``completions`` or ``chat/completions``.
     :param is_echo: log-probabilities of the option's tokens; else letters.
     :param prompts: how many prompts one request carries.
     :param new_tokens: tokens that the server insists on writing behind an echo.
-    :param with_logprobs: ask for the log-probabilities of the letters.
+    :param with_logprobs: ask for the log-probabilities of what is written.
     """
 
     path: str
@@ -58,6 +58,12 @@ LETTER_WAYS = (
     Way('chat/completions', with_logprobs=False),
     Way('completions', with_logprobs=False),
 )
+TEXT_WAYS = (
+    Way('completions'),
+    Way('completions', with_logprobs=False),
+    Way('chat/completions'),
+    Way('chat/completions', with_logprobs=False),
+)
 WAYS = {'auto': (*ECHOES, *LETTER_WAYS), 'logprobs': ECHOES, 'letters': LETTER_WAYS}
 
 
@@ -71,7 +77,7 @@ class ServerLanguageModel:
         self.served = config.model
         self.name = f'{config.model or "the only model"} at {self.link.url}'
         self.way: Way | None = None
-        self._text_path = ''
+        self.text_way: Way | None = None
 
     def connect(self) -> None:
         """
@@ -123,42 +129,41 @@ class ServerLanguageModel:
             raise
 
     def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
-        """
-        Return the greedy continuation of the prompt, cut before the first stop text.
+        """Return the greedy continuation of the prompt, cut before the first stop text."""
+        return self.write(prompt, max_new_tokens, stop, grammar).text
 
-        :param grammar: sent along where ``grammar_field`` says how; otherwise the text is free.
+    def write(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> Generation:
+        """
+        Return the greedy continuation of the prompt, cut before the first stop text, with its probability if told.
+
+        :param grammar: Lark text, sent along where ``grammar_field`` says how; otherwise the text is free.
         :raises ServerError: as ``score``.
         """
         self._find_model()
         complaints = []
-        for path in (self._text_path,) if self._text_path else ('completions', 'chat/completions'):
-            answer = self.link.post(path, [self._text_body(path, prompt, max_new_tokens, stop, grammar)])[0]
+        for way in (self.text_way,) if self.text_way else TEXT_WAYS:
+            body = self._text_body(way, prompt, max_new_tokens) | ({'stop': list(stop)[:4]} if stop else {})
+            answer = self.link.post(way.path, [body | grammar_fields(self.config.grammar_field, grammar)])[0]
             choices = formats.read_choices(answer.body, 1)
             text = formats.read_text(choices[0]) if choices else None
-            if text is not None:
-                self._text_path = path
-                return _cut(_unfence(text) if path.startswith('chat') else text, stop)
-            complaints.append(self._complain(path, answer))
-        self._text_path = ''
-        raise ServerError(self._sum_up('write text', complaints))
+            if choices and text is not None:
+                self.text_way = way
+                text = _cut(_unfence(text) if way.path.startswith('chat') else text, stop)
+                return Generation(text, *formats.read_likelihood(choices[0], text))
+            complaints.append(self._complain(way.path, answer))
+        self.text_way = None
+        raise ServerError(self._sum_up('write text', list(dict.fromkeys(complaints))))
 
     def _find_model(self) -> None:
         if not self.served:
             self.connect()
 
-    def _text_body(
-        self, path: str, prompt: str, max_new_tokens: int, stop: Sequence[str], grammar: str
-    ) -> dict[str, Any]:
+    def _text_body(self, way: Way, prompt: str, max_new_tokens: int) -> dict[str, Any]:
         body: dict[str, Any] = {'model': self.served, 'max_tokens': max_new_tokens, 'temperature': 0}
-        if path == 'completions':
-            body['prompt'] = prompt
-        else:
-            body['messages'] = [{'role': 'user', 'content': GO_ON + prompt}]
-        if stop:
-            body['stop'] = list(stop)[:4]  # as many as OpenAI takes; the text is cut here in any case
-        if grammar and self.config.grammar_field:
-            body[self.config.grammar_field] = grammar
-        return body
+        if way.path == 'completions':
+            return body | {'prompt': prompt} | ({'logprobs': 1} if way.with_logprobs else {})
+        body['messages'] = [{'role': 'user', 'content': GO_ON + prompt}]
+        return body | ({'logprobs': True} if way.with_logprobs else {})
 
     def _find_way(self, prompt: str, continuation: str) -> Way:
         """Try the ways on a small question and return the first that works."""
@@ -233,6 +238,15 @@ class ServerLanguageModel:
 def _letter_body(way: Way, model: str, question: str) -> dict[str, Any]:
     build = formats.chat_body if way.path.startswith('chat') else formats.completion_body
     return build(model, question, with_logprobs=way.with_logprobs)
+
+
+def grammar_fields(field: str, grammar: str) -> dict[str, Any]:
+    """Return what carries a Lark grammar in a request; nothing where no field is named."""
+    if not (field and grammar):
+        return {}
+    if field == 'structured_outputs':
+        return {field: {'grammar': grammar}}
+    return {field: f'%llguidance {{}}\n{grammar}' if field == 'grammar' else grammar}
 
 
 def _list_names(body: Mapping[str, Any]) -> list[str]:

@@ -133,6 +133,26 @@ def read_text(choice: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def read_likelihood(choice: Mapping[str, Any], text: str) -> tuple[float | None, int]:
+    """Return the log-probability of the tokens that make up a generated text, and their number; None if untold."""
+    logprobs = choice.get('logprobs')
+    if not isinstance(logprobs, Mapping):
+        return None, 0
+    if isinstance(logprobs.get('content'), list):
+        pairs = [(item.get('token'), item.get('logprob')) for item in logprobs['content'] if isinstance(item, Mapping)]
+    else:
+        pairs = list(zip(logprobs.get('tokens') or (), logprobs.get('token_logprobs') or ()))
+    wanted, seen, total = len(_strip(text)), 0, 0.0
+    for count, (token, value) in enumerate(pairs, start=1):
+        if not _is_number(value):
+            return None, 0
+        total += value
+        seen += len(_strip(str(token)))
+        if seen >= wanted:
+            return total, count
+    return None, 0
+
+
 def read_choices(body: Mapping[str, Any], count: int) -> list | None:
     """Return ``count`` choices in the order of the prompts."""
     choices = body.get('choices')

@@ -21,6 +21,7 @@ import httpx
 
 from vlm_robot.errors import ConfigError, ServerError
 
+GRAMMAR_FIELDS = ('', 'structured_outputs', 'guided_grammar', 'grammar')
 METHODS = ('auto', 'logprobs', 'letters')
 BUSY = (429, 502, 503, 504)  # statuses by which a server asks to come again
 MAX_ANSWER_BYTES = 64_000_000  # 60 options with every token's log-probability are below one
@@ -46,7 +47,7 @@ class ServerConfig:
     method: str = 'auto'  # options by 'logprobs' of their tokens, by 'letters', or 'auto': what the server offers
     orders: int = 4  # 1 or more; orders in which the same letters are asked, their bias averaged out
     group: int = 20  # 2..20 options in one question by letters; more are asked in rounds
-    grammar_field: str = ''  # field that carries a grammar: 'guided_grammar', 'grammar'; empty sends none
+    grammar_field: str = ''  # 'structured_outputs' or 'guided_grammar' (vLLM), 'grammar' (llama.cpp); empty sends none
 
     def __post_init__(self):
         """Check ranges."""
@@ -61,6 +62,8 @@ class ServerConfig:
             raise ConfigError(f"url '{self.url}' is no address; wanted: http://HOST:PORT/v1 or https://HOST/v1")
         if self.method not in METHODS:
             raise ConfigError(f"method '{self.method}' is not known; allowed: {list(METHODS)}")
+        if self.grammar_field not in GRAMMAR_FIELDS:
+            raise ConfigError(f"grammar_field '{self.grammar_field}' is not known; allowed: {list(GRAMMAR_FIELDS)}")
         if not (self.timeout_s > 0 and self.backoff_s >= 0 and self.retries >= 0):
             raise ConfigError('timeout_s must be above 0, backoff_s and retries 0 or more')
         if not (self.parallel >= 1 and self.orders >= 1 and 2 <= self.group <= 20):
