@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+import math
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,30 @@ class ContinuationScore:
     token_count: int
 
 
+@dataclass(frozen=True)
+class Generation:
+    """
+    A text that was written.
+
+    :param logprob: natural log of the probability of all its tokens; None where the backend does not tell.
+    :param token_count: number of tokens that were summed.
+    """
+
+    text: str
+    logprob: float | None = None
+    token_count: int = 0
+
+    @property
+    def probability(self) -> float | None:
+        """Return 0..1, how likely the model found the whole text."""
+        return None if self.logprob is None else math.exp(self.logprob)
+
+    @property
+    def mean_logprob(self) -> float | None:
+        """Return the natural log of the probability of one token, on average."""
+        return None if self.logprob is None else self.logprob / max(1, self.token_count)
+
+
 class LanguageModel(Protocol):
     """Scores given texts and writes new ones."""
 
@@ -34,9 +59,31 @@ class LanguageModel(Protocol):
         """Return the log-probability of each continuation after the prompt, in order."""
         ...
 
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
-        """Return the greedy continuation of the prompt, cut before the first stop text."""
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
+        """
+        Return the greedy continuation of the prompt, cut before the first stop text.
+
+        :param grammar: Lark text that the continuation follows; a backend that cannot constrain ignores it.
+        """
         ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A model that also tells how likely it found what it wrote."""
+
+    def write(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> Generation:
+        """Return the greedy continuation as ``generate`` does, with its probability."""
+        ...
+
+
+def write(
+    model: LanguageModel, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = ''
+) -> Generation:
+    """Return what a model writes, with its probability where the model tells it."""
+    if isinstance(model, Writer):
+        return model.write(prompt, max_new_tokens, stop, grammar)
+    return Generation(model.generate(prompt, max_new_tokens, stop, grammar))
 
 
 class ScriptedLanguageModel:
@@ -57,7 +104,7 @@ class ScriptedLanguageModel:
             for text in continuations
         ]
 
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
         """Return the scripted continuation."""
         self.prompts.append(prompt)
         text = self._find(prompt)

@@ -23,7 +23,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from vlm_robot.errors import ConfigError, ModelError
 from vlm_robot.language.adapter import merge_adapter
-from vlm_robot.language.language_model import ContinuationScore
+from vlm_robot.language.constrained import GrammarGuide, GuidedText
+from vlm_robot.language.language_model import ContinuationScore, Generation
 from vlm_robot.language.smollm import ensure_smollm2, quiet, SMOLLM2
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
@@ -100,6 +101,7 @@ class TransformersLanguageModel:
             self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.dtype = DTYPES.get(config.dtype) or (torch.float32 if self.device == 'cpu' else torch.bfloat16)
         self.tokenizer, self.model = _load(config, self.device, self.dtype)
+        self._guide = GrammarGuide(self.tokenizer, self.model.config.vocab_size)
         self._lock = threading.Lock()
         self.forget()
 
@@ -124,22 +126,37 @@ class TransformersLanguageModel:
             for text, path in zip(continuations, trie.paths)
         ]
 
-    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = ()) -> str:
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
         """Return the greedy continuation of the prompt, cut before the first stop text."""
+        return self.write(prompt, max_new_tokens, stop, grammar).text
+
+    def write(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> Generation:
+        """
+        Return the greedy continuation of the prompt with its probability, cut before the first stop text.
+
+        :param grammar: Lark text; tokens that it does not allow are passed over, those that it forces are taken
+            without a choice and fed together. The probability is that of the model without the grammar.
+        :raises ModelError: the grammar cannot be used, or the text is too long.
+        """
         ids = self._tokenise(prompt)
+        guide = self._guide.begin(grammar) if grammar else None
         new: list[int] = []
-        text = ''
+        logprob = 0.0
         with self._lock:
-            while len(new) < max_new_tokens:
-                token = int(self._extend(ids + new)[0].argmax())
-                if token == self.tokenizer.eos_token_id:
+            while len(new) < max_new_tokens and not (guide and guide.is_complete()):
+                forced = guide.list_forced() if guide else []
+                logprobs = torch.log_softmax(self._extend(ids + new + forced, rows=1 + len(forced)).float(), dim=-1)
+                token = _choose_token(logprobs[len(forced)], guide, forced)
+                taken = [*forced, *([token] if token is not None else [])]
+                if self.tokenizer.eos_token_id in taken:
                     break
-                new.append(token)
+                new += taken
+                logprob += sum(logprobs[row, item].item() for row, item in enumerate(taken))
                 text = self.tokenizer.decode(new)
                 cuts = [text.index(mark) for mark in stop if mark in text]
                 if cuts:
-                    return text[: min(cuts)]
-        return text
+                    return Generation(text[: min(cuts)], logprob, len(new))
+        return Generation(self.tokenizer.decode(new), logprob, len(new))
 
     def _tokenise(self, prompt: str) -> list[int]:
         ids = self.tokenizer(prompt)['input_ids']
@@ -167,18 +184,19 @@ class TransformersLanguageModel:
         self._known: list[int] = []
 
     @torch.inference_mode()
-    def _extend(self, ids: list[int], trie: TokenTrie = TokenTrie((), (), ())) -> torch.Tensor:
+    def _extend(self, ids: list[int], trie: TokenTrie = TokenTrie((), (), ()), rows: int = 1) -> torch.Tensor:
         """
         Bring the cache to ``ids`` and read the trie behind it.
 
-        :return: (1 + nodes, vocabulary) logits after the prompt and after each node.
+        :param rows: for how many of the last tokens of ``ids`` the logits behind them are returned.
+        :return: (rows + nodes, vocabulary) logits after the prompt and after each node.
         """
         limit = getattr(self.model.config, 'max_position_embeddings', None) or len(ids) + len(trie.tokens)
         if len(ids) + len(trie.tokens) > limit:
             raise ModelError(
                 f'the prompt has {len(ids)} tokens, model {self.name} reads at most {limit}; shorten the text'
             )
-        keep = _count_common(self._known, ids[:-1])  # the last token is always fed: its logits are needed
+        keep = _count_common(self._known, ids[:-rows])  # the last tokens are always fed: their logits are needed
         fresh = len(ids) - keep
         known, self._known = self._known, []
         try:
@@ -191,7 +209,7 @@ class TransformersLanguageModel:
                 attention_mask=mask.to(self.device),
                 past_key_values=self._cache,
                 use_cache=True,
-                logits_to_keep=1 + len(trie.tokens),
+                logits_to_keep=rows + len(trie.tokens),
             ).logits[0]
             if trie.tokens:
                 self._cache.crop(-len(trie.tokens))
@@ -200,6 +218,19 @@ class TransformersLanguageModel:
             raise
         self._known = list(ids)
         return logits
+
+
+def _choose_token(logprobs: torch.Tensor, guide: GuidedText | None, forced: Sequence[int]) -> int | None:
+    """Return the likeliest token that may come after the forced ones; None where nothing may."""
+    if guide is None:
+        return int(logprobs.argmax())
+    guide.add(forced)
+    if guide.is_complete():
+        return None
+    allowed = torch.from_numpy(guide.mask()).to(logprobs.device)
+    token = int(logprobs.masked_fill(~allowed, -torch.inf).argmax())
+    guide.add([token])
+    return token
 
 
 def _count_common(a: list[int], b: list[int]) -> int:
