@@ -15,6 +15,7 @@ import re
 from vlm_robot.sim.tasks.wordings import COLOUR_NOUNS, list_templates, match_suite
 from vlm_robot.training.program_heldout import TEMPLATES
 from vlm_robot.training.program_people import PROGRAM_PEOPLE
+from vlm_robot.training.program_people_fresh import FRESH_PEOPLE
 from vlm_robot.vocabulary import COLOURS, LOCATIONS, UNSEEN_COLOURS
 
 HELD_OUT_VERBS = ('stick', 'sticking', 'deposit', 'depositing', 'relocate', 'relocating', 'plop', 'plopping')
@@ -111,10 +112,11 @@ def skeleton(sentence: str) -> str:
 @cache
 def list_kept_skeletons() -> frozenset[str]:
     """Return the wordings that are only measured: the suite's, and sentences written by people."""
-    people = (skeleton(sentence) for case in PROGRAM_PEOPLE for sentence in case.sentences)
+    people = (skeleton(sentence) for case in (*PROGRAM_PEOPLE, *FRESH_PEOPLE) for sentence in case.sentences)
     held_out = (skeleton(part) for group in TEMPLATES.values() for text, _ in group for part in text.split(' | '))
     told = {words for words in people if len(words.replace('#', '').split()) > 2}  # `# into #` is everybody's wording
-    return frozenset(map(skeleton, list_templates())) | told | frozenset(held_out)
+    told |= {words for words in held_out if len(words.replace('#', '').split()) > 1}
+    return frozenset(map(skeleton, list_templates())) | told
 
 
 def is_kept_skeleton(sentence: str) -> bool:

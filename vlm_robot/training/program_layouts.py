@@ -53,14 +53,17 @@ def lines(rng: random.Random, palette: Palette) -> ProgramTask:
     what = voice.all(name)
     shape = rng.choice(('horizontal', 'vertical', 'diagonal'))
     said = {
-        'horizontal': ('in a row', 'in a horizontal row', 'side by side in a row', 'in one row from left to right',
+        'horizontal': ('in a row', 'in one row', 'as a row', 'in a row', 'in a neat row', 'in a horizontal row',
+        'side by side in a row', 'in one row from left to right',
         'horizontally',
                        'next to each other in a line', 'in a straight row', 'along a horizontal line',
                        'in a line across the table'),
-        'vertical': ('in a column', 'in a vertical column', 'one behind the other in a line', 'vertically',
+        'vertical': ('in a column', 'as a column', 'in one column', 'in a straight column', 'in a vertical column',
+        'one behind the other in a line', 'vertically',
         'in a vertical row',
                      'along a vertical line', 'in one column from top to bottom', 'in a file, one behind the other'),
-        'diagonal': ('diagonally', 'along a diagonal', 'in a slanted row', 'along the diagonal of the table',
+        'diagonal': ('diagonally', 'in a sloping row', 'aslant', 'in an oblique row', 'on a tilted row',
+        'in a tilted line', 'along a diagonal', 'in a slanted row', 'along the diagonal of the table',
                      'in a diagonal row', 'in a row from one corner to the opposite one', 'like a diagonal',
                      'on a slant'),
     }[shape]  # fmt: skip
@@ -77,6 +80,11 @@ def lines(rng: random.Random, palette: Palette) -> ProgramTask:
             f'i want {what.words} {how}',
             f'lay {what.words} out {how}',
             f'set {what.words} up {how}',
+            f'let {what.words} stand {how}',
+            f'have {what.words} lie {how}',
+            f'can {what.words} be {how}',
+            f'get {what.words} to stand {how}',
+            f'{what.words} should form a {shape} {rng.choice(("row", "line"))}',
         )
     )
     adjective = {'horizontal': rng.choice(('', 'horizontal '))}.get(shape, f'{shape} ')

@@ -29,7 +29,8 @@ from vlm_robot.training.planner_measure import Score
 from vlm_robot.training.planner_tasks import Palette
 from vlm_robot.training.program_data import indent
 from vlm_robot.training.program_heldout import sample_heldout, TEMPLATES
-from vlm_robot.training.program_people import PROGRAM_PEOPLE, TABLES
+from vlm_robot.training.program_people import PeopleCase, PROGRAM_PEOPLE, TABLES
+from vlm_robot.training.program_people_fresh import FRESH_PEOPLE
 from vlm_robot.training.program_tasks import ProgramTask, Turn
 from vlm_robot.vocabulary import SEEN_COLOURS, UNSEEN_COLOURS
 
@@ -106,21 +107,24 @@ def write_prompt(task: ProgramTask) -> str:
     return write_program_prompt(last.sentence, task.scene, [PromptTurn(t.sentence, indent(t.body)) for t in before])
 
 
-def list_people() -> Iterator[ProgramTask]:
-    """Yield the tasks of program_people.py."""
-    for case in PROGRAM_PEOPLE:
+PEOPLE = {'people': PROGRAM_PEOPLE, 'people, fresh': FRESH_PEOPLE}
+
+
+def list_people(cases: Sequence[PeopleCase]) -> Iterator[ProgramTask]:
+    """Yield tasks written by hand."""
+    for case in cases:
         bodies = (*case.before, case.program)
         yield ProgramTask('people', TABLES[case.table], tuple(map(Turn, case.sentences, bodies)))
 
 
 def draw_tasks(kind: str, count: int, seed: int) -> Iterator[ProgramTask]:
     """Yield the tasks of a kind; the sentences written by hand are as many as there are."""
-    if kind == 'people':
-        return list_people()
+    if kind in PEOPLE:
+        return list_people(PEOPLE[kind])
     return (sample_heldout(random.Random(f'{kind} {seed + index}'), kind, MIXED) for index in range(count))
 
 
-KINDS = ('people', *TEMPLATES)
+KINDS = (*PEOPLE, *TEMPLATES)
 
 
 def measure_kind(write: Writer, kind: str, count: int = 20, seed: int = 10_001) -> Score:
@@ -162,7 +166,7 @@ def main() -> None:
     options = parser.parse_args()
     write = open_writer(options.adapter)
     scores = [measure_kind(write, kind, options.episodes, options.seed) for kind in options.kinds]
-    for score in itertools.chain(scores, [add_up([s for s in scores if s.family != 'people'])]):
+    for score in itertools.chain(scores, [add_up([s for s in scores if s.family not in PEOPLE])]):
         if score.n:
             low, high = (round(100 * share) for share in score.interval)
             print(f'{score.family:20} {score.right} of {score.n} ({low}-{high} %)', *score.failures, sep='\n    ')

@@ -39,6 +39,17 @@ def everything(rng: random.Random, palette: Palette) -> ProgramTask:
     voice = Voice(rng, scene)
     name = 'block' if rng.random() < 0.6 else f'{rng.choice(voice.colours)} block'
     what, where = voice.all(name, count_of(scene, name)), choose_where(rng, voice)
+    if name != 'block' and rng.random() < 0.25:
+        colour, many, one = name.removesuffix(' block'), voice.plural('block'), voice.noun('block')
+        said = rng.choice(('all {m} that are {c}', 'every {n} that is {c}', 'the {m} which are {c}',
+            'each {n} which is {c}',
+                           'whatever {m} are {c}', 'every {n} painted {c}', 'any {m} that happen to be {c}',
+                           'all {m} of {c} colour', 'the {m} in {c}', 'anything {c} among the {m}'))  # fmt: skip
+        if count_of(scene, name) == 2 and rng.random() < 0.3:
+            said = rng.choice(
+                ('the pair of {c} {m}', 'the {c} pair', 'the two {c} ones', 'both {c} ones', 'the {c} twins')
+            )
+        what = Phrase(said.format(m=many, n=one, c=colour), what.code)
     text = say_move(rng, what.words, where.words, many=True)
     if where.code.startswith("the('") and rng.random() < 0.2:
         text = rng.choice(
@@ -84,7 +95,15 @@ def negation(rng: random.Random, palette: Palette) -> ProgramTask:
         left = f'the {colour} ones' if ones else spared.words
         code = call('all', 'block', but=rule if ones else spared.code)
         text = say_move(rng, f'{everyone} {but} {left}', where.words, many=True, plain=True)
-        if rng.random() < 0.35:
+        if rng.random() < 0.3:
+            rest = rng.choice(
+                ('the others', 'all the others', 'the rest', 'all others', 'everything else', 'all the other ones')
+            )
+            text = rng.choice(('leave {l} out and {m}', '{l} stays; {m}', "don't touch {l}, but {m}", 'skip {l}, {m}',
+                               'ignore {l} and {m}', 'keep {l} where it is, {m}', 'not {l}, but {m}',
+                               'without touching {l}, {m}')
+            ).format(l=left, m=say_move(rng, rest, where.words, many=True, plain=True))  # fmt: skip
+        elif rng.random() < 0.35:
             text = say_move(rng, everyone, where.words, many=True, plain=True) + rng.choice(
                 (', but not {l}', ', but leave {l} alone', ' but leave out {l}', ', just not {l}',
                     '; {l} stays where it is',
@@ -152,16 +171,19 @@ def matching(rng: random.Random, palette: Palette) -> ProgramTask:
     if singular:
         adjective = name.removesuffix('block')
         what = f'{rng.choice(("every", "each", "every single"))} {adjective}{one}'
-        own = ('the {b} of its colour', 'its own {b}', 'the {b} with the same color', 'the {b} of the same colour',
+        own = ('the {b} that shares its colour', 'the {b} sharing its color', 'the {b} with its own colour',
+               'the {b} of its colour', 'its own {b}', 'the {b} with the same color', 'the {b} of the same colour',
                'the {b} that matches its color', 'the corresponding {b}', 'the matching {b}', 'the same-coloured {b}',
                'the right {b} by colour', 'the {b} that has its colour', 'the {b} painted like it')  # fmt: skip
-        other = ('a {b} of another colour', 'a {b} of a different colour', 'a {b} that does not match',
+        other = ('a {b} whose colour is not its own', 'a {b} that has some other colour', 'a {b} not of its colour',
+                 'a {b} of another colour', 'a {b} of a different colour', 'a {b} that does not match',
             'some other {b} than its own',
                  'a {b} with a different color', 'a {b} which has not its colour', 'a wrong {b}', 'a non-matching {b}',
                  "a {b} that doesn't have its colour", 'any {b} but the one of its colour')  # fmt: skip
     else:
         what = voice.all(name).words
-        own = ('the {p} of the same colour', 'their matching {p}', 'the {p} with the same color',
+        own = ('the {p} that share their colour', 'the {p} in their colour',
+               'the {p} of the same colour', 'their matching {p}', 'the {p} with the same color',
             '{p} of their own colour',
                'the {p} that match', 'their {p} by colour', 'the same color {p}', 'the {p}, sorted by colour',
                'their own {p}',
@@ -182,6 +204,9 @@ def matching(rng: random.Random, palette: Palette) -> ProgramTask:
     elif not is_same and rng.random() < 0.2 and name == 'block':
         text = rng.choice(
             ('no {w1} may be in the {o1} of its own colour: put all of them in {o}',
+             'every {w1} goes in a {o1}, but never in the one of its own colour',
+             'fill the {o} with the {w}, never matching colours',
+             'each {w1} in some {o1}, colours must not match',
                 'mix it up: every {w1} in a {o1} of another colour',
              'mismatch the {w} and the {o}', 'sort the {w} wrongly into the {o}',
              'colours of {w} and {o} must differ, so fill the {o}')

@@ -29,12 +29,16 @@ def drawer(rng: random.Random, palette: Palette) -> ProgramTask:
     if roll < 0.2:
         text = rng.choice(('open {d}', 'pull {d} open', 'pull out {d}', 'open {d} up', 'i want {d} open',
             '{d} should be open',
-                           'make sure {d} is open', 'pull {d}', 'slide {d} open', 'get {d} open'))  # fmt: skip
+                           'make sure {d} is open', 'you can open {d}', 'have {d} open', 'pull {d} out for me',
+                           '{d} may be opened', 'please get {d} open', 'pull {d}', 'slide {d} open',
+                           'get {d} open'))  # fmt: skip
         return finish('drawer', rng, scene, text.format(d=noun), OPEN)
     if roll < 0.4:
         text = rng.choice(('close {d}', 'shut {d}', 'push {d} shut', 'push {d} in', 'i want {d} closed',
             '{d} should be shut',
-                           'make sure {d} is closed', 'slide {d} shut', 'push {d} closed',
+                           'make sure {d} is closed', '{d} may be shut', 'you can shut {d}', '{d} should be closed',
+                           'please have {d} closed', 'no need for {d} to be open, shut it', 'push {d} back in',
+                           'slide {d} shut', 'push {d} closed',
                            'shut {d} again'))  # fmt: skip
         return finish('drawer', rng, scene, text.format(d=noun), CLOSE)
     what = voice.all('block') if rng.random() < 0.15 else voice.the(rng.choice([*voice.blocks, 'block']))
@@ -113,7 +117,8 @@ def grasp(rng: random.Random, palette: Palette) -> ProgramTask:
     roll = rng.random()
     if roll < 0.12:
         text = rng.choice(('go home', 'return to your home position', 'move the arm home', 'take your start position',
-            'home', 'go back to start',
+            'home', 'go back to start', 'rest', 'take a rest position', 'go back to rest', 'return to the start pose',
+            'go and rest', 'resume your home pose',
                            'drive the arm to its rest position', 'go to the home pose', 'park the arm', 'arm home',
                            'back to the home position',
                            'move back out of the way'))  # fmt: skip
@@ -203,13 +208,22 @@ def condition(rng: random.Random, palette: Palette) -> ProgramTask:
         do.append((say_move(rng, what.words, where.words, plain=True), f'put({what.code}, {where.code})'))
     (first, first_code), (second, second_code) = do
     roll = rng.random()
+    if rng.random() < 0.15 and not code.startswith('is_in'):
+        what = voice.the(other)
+        second = rng.choice((f'put {what.words} there', f'{what.words} there', f'move {what.words} there'))
+        second_code = f'put({what.code}, {first_code.split(", ", 1)[1]}'
     if roll < 0.35:
         comma = rng.choice((', ', ', ', ' then ', ', then '))
-        text = f'if {test}{comma}{first}' if rng.random() < 0.7 else f'{first} if {test}'
+        text = (
+            f'{rng.choice(("if", "if", "in case", "when"))} {test}{comma}{first}'
+            if rng.random() < 0.7
+            else f'{first} if {test}'
+        )
         return as_condition(rng, scene, text, f'if {code}:\n    {first_code}')
     if roll < 0.7:
         otherwise = rng.choice((', otherwise ', ', else ', '; if not, ', '. otherwise ', '; otherwise ', ' or else '))
-        text = f'if {test}, {first}{otherwise}{second}'
+        opening = rng.choice(('if', 'if', 'if', 'in the case that', 'should it be that', 'provided that', 'when'))
+        text = f'{opening} {test}, {first}{otherwise}{second}'
         return as_condition(rng, scene, text, f'if {code}:\n    {first_code}\nelse:\n    {second_code}')
     negative = f'not ({code})' if code.startswith('count') else f'not {code}'
     if roll < 0.85:

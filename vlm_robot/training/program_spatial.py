@@ -35,8 +35,12 @@ def rank(rng: random.Random, voice: Voice, name: str) -> Phrase:
             'bottom': ('the bottom', 'the front', 'below', 'the bottom side', 'the lower side')}[way]  # fmt: skip
     if count == 1 and rng.random() < 0.65:
         said = f'the {rng.choice(words.MOST[way])} {noun}'
-        if rng.random() < 0.12 and way in ('left', 'right'):
-            said = f'the {noun} on the far {way}'
+        if rng.random() < 0.3:
+            far = rng.choice(('furthest {w}', 'farthest {w}', 'furthest to the {w}', 'at the far {w}',
+                'on the far {w}', 'that is on the far {w}',
+                              'most to the {w}', 'that is furthest {w}', 'at the {w} end', 'on the outer {w}',
+                              'closest to the {w} edge'))  # fmt: skip
+            said = f'the {noun} {far.format(w=way)}'
         if rng.random() < 0.12:
             said = {'top': f'the {noun} closest to the robot', 'bottom': f'the {noun} closest to me'}.get(way, said)
     else:
@@ -61,7 +65,7 @@ def related(rng: random.Random, voice: Voice, name: str) -> Phrase:
         near = {'closest_to': ('closest', 'nearest'), 'farthest_from': ('farthest', 'furthest', 'most distant')}[
             relation
         ]
-        glue = 'to' if relation == 'closest_to' else 'from'
+        glue = 'to' if relation == 'closest_to' or rng.random() < 0.2 else 'from'
         return Phrase(
             f'the {rng.choice(near)} {noun} {glue} {anchor.words}', call('the', name, **{relation: anchor.code})
         )
@@ -170,7 +174,13 @@ def spatial_goal(rng: random.Random, palette: Palette) -> ProgramTask:
         anchor = choose_anchor(rng, voice)
         said = rng.choice(words.WHERE_WORDS[relation])
         target = f'the {noun} {said} {anchor.words}'
-        if rng.random() < 0.15:
+        if rng.random() < 0.25:
+            near = rng.choice(('as close as possible to', 'as near as you can to', 'right by',
+                'nearest') if relation == 'closest_to' else
+                              ('as far as possible from', 'as far away as you can from', 'well away from',
+                                  'as far from it as possible, meaning from'))  # fmt: skip
+            target = rng.choice((f'the {noun} {near} {anchor.words}', f'the {noun} which is {near} {anchor.words}'))
+        elif rng.random() < 0.15:
             anchor = what if what.code.startswith('the') else anchor
             near = 'nearest' if relation == 'closest_to' else 'farthest'
             target = f'the {near} {noun}' if anchor is what else f'the {near} {noun} to {anchor.words}'

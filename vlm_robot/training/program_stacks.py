@@ -21,7 +21,9 @@ def tower(rng: random.Random, palette: Palette) -> ProgramTask:
         ('stack {w}', 'build a tower out of {w}', 'make a tower of {w}', 'pile up {w}', 'pile {w} on top of each other',
          'make one stack of {w}', 'stack up {w}', 'stack {w} on top of one another', 'build a stack from {w}',
          '{w} on top of each other', 'put {w} on top of each other', 'i want a tower of {w}', 'erect a tower with {w}',
-         'heap {w} up into one tower', 'turn {w} into a tower', '{w} should form one tower')
+         'heap {w} up into one tower', 'turn {w} into a tower', '{w} should form one tower', 'a tower of {w}',
+         'a stack made of {w}', 'a tower, {w}', 'use {w} for a tower',
+            'make {w} into a stack', 'a tower made from {w} please')
     ).format(w=what.words)  # fmt: skip
     if name == 'block' and rng.random() < 0.25:
         text = rng.choice(('build a tower', 'build the highest tower you can', 'make a tower', 'make a stack',
@@ -31,7 +33,11 @@ def tower(rng: random.Random, palette: Palette) -> ProgramTask:
     code = call('all', name)
     if rng.random() < 0.4:
         place = rng.choice([*LOCATIONS, *CORNERS])
-        return finish('stack', rng, scene, f'{text} {voice.place(place).words}', f"stack({code}, '{place}')")
+        at = voice.place(place).words
+        text = rng.choice(
+            (f'{text} {at}', f'{text} {at}', f'{text} {at}', f'{at} {text}', f'{text}, {at}', f'{text}, and that {at}')
+        )
+        return finish('stack', rng, scene, text, f"stack({code}, '{place}')")
     if voice.bowls and rng.random() < 0.06:
         where = voice.inside()
         return finish('stack', rng, scene, f'{text} {where.words}', f'stack({code}, {where.code})')
@@ -93,7 +99,11 @@ def alternate(rng: random.Random, palette: Palette) -> ProgramTask:
                 f'stack the {noun} with the colours alternating',
              f'pile up the {noun} so that no two neighbours have the same colour',
              f'make an alternating tower of {noun}',
-             f'build a striped tower out of the {noun}', f'a tower with alternating colours from all {noun}',
+             f'build a striped tower out of the {noun}',
+             f'one stack of all {noun}, the colour changes with every level',
+                f'a tower in which each layer has another colour than the one below, with all {noun}',
+                f'stack the {noun} in turns of colour', f'pile the {noun} up, switching the colour each time',
+                f'a tower with alternating colours from all {noun}',
              f'stack {noun}, alternating the colours', 'tower, colours one after the other in turn',
              f'make a stack of the {noun} that changes colour at every step')
         )  # fmt: skip

@@ -160,6 +160,11 @@ def chatter(rng: random.Random, palette: Palette) -> ProgramTask:
         text, body = rng.choice(planner_wordings.FOREIGN), ENGLISH
     else:
         text, body = planner_wordings.write_gibberish(rng), NONSENSE
+    if body == NO_COMMAND and text.endswith('?') and rng.random() < 0.2:
+        text = (
+            rng.choice(('tell me, ', 'say, ', 'i wonder, ', 'do you know ', 'so ', 'one question: ', 'by the way, '))
+            + text
+        )
     if rng.random() < 0.15 and body in (BEYOND, NO_COMMAND) and '?' not in text:
         text = f'{rng.choice(("please", "robot,", "can you", "hey,", "could you"))} {text}'
     return ProgramTask('refuse', scene, (Turn(text, body),))
@@ -182,6 +187,8 @@ TALK = (
 )  # fmt: skip
 QUESTIONS = (
     'how many {n} are there', 'how many {n} do you see?', 'which {n} are on the table?', 'is {b} in {d}?',
+    'is {b} in {d} now?', 'is {b} already inside {d}?', 'is {d} empty?',
+    'which of the bowls is the biggest?', 'can you say if {b} is in {d}?',
     'is {b} on the left?',
     'what colour is {d}?', 'where is {b}?', 'where are the {n}?', 'what is in {d}?', 'is there anything in {d}?',
     'what do you see?',
@@ -217,7 +224,8 @@ ELSEWHERE = (
     'fold the laundry',
     'iron the shirt', 'paint a picture', 'draw a horse', 'write a poem', 'read me a story',
     'translate this into french', 'solve this equation',
-    'take a picture', 'take a photo of the table', 'say hello', 'count to ten', 'wave at me', 'shake my hand',
+    'take a picture', 'put the table on fire', 'set everything on fire', 'make me a cappuccino', 'make a latte',
+    'take a photo of the table', 'say hello', 'count to ten', 'wave at me', 'shake my hand',
     'clap your hands', 'make the bed',
     'set an alarm for seven', 'order a pizza', 'make a sandwich', 'cut some bread', 'peel the potatoes', 'boil water',
     'pour me a glass of water',

@@ -39,7 +39,8 @@ class ProgramTask:
 
 def draw_table(rng: random.Random, palette: Palette, least_blocks: int = 1, least_bowls: int = 0) -> Scene:
     """Return a random scene with at least so many blocks and bowls; labels repeat now and then."""
-    blocks, bowls = (least_blocks, max(5, least_blocks + 1)), (least_bowls, max(4, least_bowls))
+    crowd = 4 if rng.random() < 0.1 else 0
+    blocks, bowls = (least_blocks, max(5, least_blocks + 1) + crowd), (least_bowls, max(4, least_bowls) + crowd // 2)
     return number_otherwise(rng, draw_scene(rng, palette, blocks, bowls, busy=0.0, duplicates=0.12))
 
 

@@ -90,7 +90,17 @@ class Voice:
     def the(self, name: str, one: bool = False) -> Phrase:
         """Name one certain thing."""
         rng, colour = self.rng, colour_of(name)
-        if shape_of(name) in words.SINGULARS and colour and rng.random() < 0.03:
+        if (
+            colour in words.COLOUR_NOUNS
+            and not name[-1].isdigit()
+            and not self.is_bare
+            and rng.random() < (0.2 if self.is_vivid else 0.015)
+        ):
+            like = rng.choice(('{n} coloured like {t}', '{n} with the colour of {t}', '{n} that looks like {t}',
+                               '{n} in the colour of {t}', '{n} whose color is that of {t}'))  # fmt: skip
+            model = rng.choice(words.COLOUR_NOUNS[colour])
+            said = like.format(n=self.noun(shape_of(name)), t=rng.choice((model, f'a {model}', f'the {model}')))
+        elif shape_of(name) in words.SINGULARS and colour and rng.random() < 0.03:
             said = f'{self.noun(shape_of(name))} {rng.choice(("that is", "which is"))} {colour}'
         elif colour and shape_of(name) == 'block' and one and rng.random() < 0.05:
             return Phrase(colour, call('the', name))
@@ -170,7 +180,8 @@ class Voice:
         many = self.many(name)
         number = self.rng.choice((words.NUMERALS[count], words.NUMERALS[count], str(count)))
         shapes = ('{n} {m}', '{n} {m}', '{n} of the {m}', 'any {n} {m}', 'any {n} of the {m}', 'exactly {n} {m}',
-                  '{n} of those {m}', 'just {n} {m}', '{n} {m}, no matter which,', 'a total of {n} {m}')  # fmt: skip
+                  '{n} of those {m}', 'any {n} {m} you like', '{n} {m} of your choice', 'just {n} {m}',
+                  '{n} {m}, no matter which,', 'a total of {n} {m}')  # fmt: skip
         return Phrase(self.rng.choice(shapes).format(n=number, m=many), call('some', name, count))
 
     def spot(self, name: str) -> str:

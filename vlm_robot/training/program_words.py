@@ -61,14 +61,33 @@ WHERE_WORDS = {
               'standing in front of'),
     'closest_to': ('closest to', 'nearest to', 'nearest', 'that is closest to', 'which is nearest to',
                    'that lies closest to', 'that is nearest', 'most near to', 'closest by'),
-    'farthest_from': ('farthest from', 'furthest from', 'that is farthest from', 'furthest away from',
+    'farthest_from': ('farthest from', 'farthest to', 'furthest to', 'furthest from', 'that is farthest from',
+    'furthest away from',
                       'which is farthest away from', 'most distant from', 'that lies farthest from',
                       'farthest away from'),
     'next_to': ('next to', 'beside', 'near', 'that is next to', 'close to', 'right by'),
 }  # fmt: skip
 MOST = {  # the very first from one side
-    'left': ('leftmost', 'left-most', 'far left', 'left', 'most left', 'outermost left'),
-    'right': ('rightmost', 'right-most', 'far right', 'right', 'most right', 'outermost right'),
+    'left': (
+        'leftmost',
+        'left-most',
+        'furthest left',
+        'farthest left',
+        'far left',
+        'left',
+        'most left',
+        'outermost left',
+    ),
+    'right': (
+        'rightmost',
+        'right-most',
+        'furthest right',
+        'farthest right',
+        'far right',
+        'right',
+        'most right',
+        'outermost right',
+    ),
     'top': ('topmost', 'top', 'uppermost', 'upper', 'highest up', 'back', 'rear'),
     'bottom': ('bottommost', 'bottom', 'lowermost', 'lower', 'lowest', 'front', 'frontmost'),
 }
@@ -126,7 +145,8 @@ JOINS = (
 )  # fmt: skip
 
 UNDO = (
-    'undo that', 'undo', 'undo the last step', 'undo this please', 'take that back', 'put it back', 'put that back',
+    'undo that', 'on reflection, undo it', 'hmm no, take that back', 'second thoughts: put it back', 'undo',
+    'undo the last step', 'undo this please', 'take that back', 'put it back', 'put that back',
     'put it back where it was', 'put them back', 'put everything back', 'reverse that', 'revert it',
     'go back to how it was', 'as it was before please', 'that was wrong, undo it', 'oops, undo',
     'no, put it back', 'sorry, take it back', 'return it to where it was', 'make it as it was before',
@@ -140,7 +160,9 @@ AGAIN = (
     'please repeat', 'and again', 'the same again', 'do the same once more',
 )  # fmt: skip
 SAME = (
-    'the same with {w}', 'do the same with {w}', 'same with {w}', 'the same for {w}', 'likewise {w}', 'also {w}',
+    'the same with {w}', 'and {w} as well', 'and {w}, same place', 'and do likewise with {w}', '{w} goes there too',
+    'put {w} there too', 'the same place for {w}', 'also put {w} there', 'and {w} goes with it',
+    'do the same with {w}', 'same with {w}', 'the same for {w}', 'likewise {w}', 'also {w}',
     'and {w} too', 'and now {w}', 'now {w}', 'now do {w}', '{w} as well', '{w} too', 'same for {w}', 'and {w}',
     'do that with {w} too', 'do the same thing to {w}', 'same thing with {w}', 'next {w}', 'repeat it with {w}',
     'then {w}', 'what about {w}', 'how about {w} as well', 'please do likewise with {w}', 'again, with {w}',
@@ -149,7 +171,8 @@ SAME = (
 )  # fmt: skip
 THERE = (
     'again {t}', 'the same {t}', 'now {t}', 'no, {t}', 'actually {t}', 'rather {t}', 'i meant {t}', 'no, i meant {t}',
-    'now put it {t}', 'now move it {t}', 'then put it {t}', 'put it {t} instead', 'move it {t}', 'better {t}',
+    'now put it {t}', 'no wait, {t}', 'sorry, i meant {t}', 'oh, {t} i mean', 'not there, {t}', 'wrong, {t}',
+    'now move it {t}', 'then put it {t}', 'put it {t} instead', 'move it {t}', 'better {t}',
     'sorry, {t}', 'make that {t}', 'take it {t}', 'and now bring it {t}', 'no, put it {t}', 'instead {t}',
     'and then {t}', 'it should be {t}', 'wait, {t}', 'hmm, rather {t}', 'could you put it {t} now', '{t} please',
 )  # fmt: skip
