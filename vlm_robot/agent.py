@@ -134,7 +134,7 @@ class Agent:
     def act(self, step: Step) -> SkillResult:
         """Carry out one step on the scene of the last look."""
         self.on_step_start(step)
-        result = execute(step, self._scene, self.arm, self.skills, self._is_cancelled)
+        result = execute(step, self._scene, self.arm, self.skills, self._is_cancelled, self.look)
         held = held_after(step, self._scene.held, self.arm.gripper_width(), self.skills)
         if held != self._scene.held:
             self.eyes.set_held(held, tuple(self.arm.tcp_pose()[:3, 3].tolist()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot import furniture
 from vlm_robot.datatypes import SceneObject
 from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, shape_of
 
@@ -113,7 +114,8 @@ def measure_clearance(parts: Iterable[Footprint], obstacles: Sequence[SceneObjec
     for part in parts:
         centre = part.corners.mean(axis=0)
         for item in obstacles:
-            if np.hypot(*(centre - item.p_base[:2])) < FAR_AWAY:
+            reach = FAR_AWAY + max(item.size[:2]) / 2
+            if np.hypot(*(centre - item.p_base[:2])) < reach:
                 gap = _measure_object(part, item)
                 nearest, name = min((nearest, name), (gap, item.name))
     return nearest, name
@@ -123,6 +125,11 @@ def _measure_object(part: Footprint, item: SceneObject) -> float:
     """Return the gap between a part that comes down and an object; NO_OBSTACLE where it passes above."""
     x, y, z = item.p_base
     half = BLOCK_SIZE / 2
+    if shape_of(item.label) == furniture.DRAWER:
+        return min((measure_gap(part.corners, wall) for wall in _list_walls(item, part.low)), default=NO_OBSTACLE)
+    if shape_of(item.label) == furniture.PILE:
+        heap = rectangle((x, y), item.size[0] / 2, item.size[1] / 2, 0.0)
+        return measure_gap(part.corners, heap) if part.low < furniture.PIECE_SIZE else NO_OBSTACLE
     if shape_of(item.label) != 'bowl':
         if z + half <= part.low:
             return NO_OBSTACLE
@@ -133,3 +140,21 @@ def _measure_object(part: Footprint, item: SceneObject) -> float:
     rise = max(part.low, 0.0) / BOWL_HEIGHT
     inner = BOWL_FLOOR_RADIUS + rise * (outer - BOWL_WALL - BOWL_FLOOR_RADIUS)
     return measure_ring_gap(part.corners, (x, y), inner, outer)
+
+
+def _list_walls(drawer: SceneObject, low: float) -> list[np.ndarray]:
+    """Return the outlines, from above, of what a part that ends at that height can hit: cabinet, walls, handle."""
+    (x0, x1), (y0, y1) = furniture.CABINET_X, furniture.CABINET_Y
+    if low >= furniture.CABINET_HEIGHT:
+        return []
+    walls = [rectangle(((x0 + x1) / 2, (y0 + y1) / 2), (x1 - x0) / 2, (y1 - y0) / 2, 0.0)]
+    if low >= furniture.TRAY_TOP:
+        return walls
+    x, y, _ = drawer.p_base
+    (half_x, half_y, _), wall = np.array(furniture.DRAWER_SIZE) / 2, furniture.TRAY_WALL / 2
+    for side in (-1, 1):
+        walls.append(rectangle((x + side * (half_x + wall), y), wall, half_y + 2 * wall, 0.0))
+        walls.append(rectangle((x, y + side * (half_y + wall)), half_x + 2 * wall, wall, 0.0))
+    (dx, dy), half = furniture.HANDLE_OFFSET, furniture.HANDLE_LENGTH / 2
+    walls.append(rectangle((x + dx, y + dy), furniture.HANDLE_WIDTH / 2, half, 0.0))
+    return walls

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlm_robot import furniture
 from vlm_robot.datatypes import Point, Scene, SceneObject
 from vlm_robot.skills.clearance import Footprint, measure_clearance, NO_OBSTACLE, outline_hand, rectangle
 from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, shape_of
@@ -102,6 +103,8 @@ def _grasp_points(target: SceneObject, others: Sequence[SceneObject]) -> Iterato
     x, y, z = target.p_base
     in_bowl = find_bowl_around(target.p_base, others) is not None
     height = max(z, BLOCK_SIZE / 2) + BOWL_GRASP_RISE if in_bowl else snap_height(z) + GRASP_RISE
+    if find_drawer_around(target.p_base, others):
+        height = furniture.TRAY_FLOOR + BLOCK_SIZE / 2 + GRASP_RISE
     for shift in BOWL_SHIFTS if in_bowl else (0.0,):
         for yaw in opening_yaws(target.yaw):
             yield (x - shift * np.sin(yaw), y + shift * np.cos(yaw), height), yaw
@@ -147,6 +150,12 @@ def find_bowl_around(p_base: Point, objects: Iterable[SceneObject]) -> SceneObje
     bowls = [item for item in objects if shape_of(item.label) == 'bowl']
     near = [item for item in bowls if distance_xy(item.p_base, p_base) < BOWL_REACH]
     return min(near, key=lambda item: distance_xy(item.p_base, p_base), default=None)
+
+
+def find_drawer_around(p_base: Point, objects: Iterable[SceneObject]) -> SceneObject | None:
+    """Return the drawer in whose tray a point lies; None says that there is none."""
+    drawers = (item for item in objects if shape_of(item.label) == furniture.DRAWER)
+    return next((item for item in drawers if furniture.is_inside(p_base, item.p_base)), None)
 
 
 def find_cover(target: SceneObject, objects: Iterable[SceneObject]) -> SceneObject | None:

@@ -26,6 +26,9 @@ class SkillConfig:
     travel_z: float = 0.24  # m, tool height in transit: 0.12 for a stack of 3, 0.03 for a held block, and room
     travel_speed: float = 0.55  # m/s in free air
     approach_speed: float = 0.30  # m/s within reach of objects
+    slide_speed: float = 0.15  # m/s, pushing a block or carrying the handle of a drawer
+    sweep_speed: float = 0.30  # m/s, small pieces in front of the blade
+    hop_z: float = 0.10  # m, tool height between two strokes of a sweep: the palm passes above blocks and bowls
     release_speed: float = 0.08  # m/s, the last centimetres before letting go
     grip_force: float = 20.0  # N per finger
     open_width: float = 0.08  # m, widest opening
@@ -37,7 +40,7 @@ class SkillConfig:
 
     def __post_init__(self):
         """Refuse numbers that cannot work together."""
-        for name in ('travel_speed', 'approach_speed', 'release_speed'):
+        for name in ('travel_speed', 'approach_speed', 'release_speed', 'slide_speed', 'sweep_speed'):
             if not 0 < getattr(self, name) <= self.safety.max_speed:
                 raise ConfigError(
                     f'skills.{name} is {getattr(self, name)} m/s; allowed: at most {self.safety.max_speed}'

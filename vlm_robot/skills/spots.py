@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from vlm_robot.datatypes import Scene, SceneObject
+from vlm_robot.datatypes import Point, Scene, SceneObject
+from vlm_robot.furniture import list_slots
 from vlm_robot.skills.grasping import BOWL_REACH, distance_xy, ENOUGH, Grasp, opening_yaws, plan_release
-from vlm_robot.vocabulary import BLOCK_SIZE, shape_of
+from vlm_robot.vocabulary import BLOCK_SIZE, shape_of, ZONE_X, ZONE_Y
 
 YAWS = (np.pi / 2, 0.0, np.pi / 4, 3 * np.pi / 4)  # radians; fingers along base y first
 BOWL_BOTTOM = 0.004  # metres, thickness of a bowl's floor
@@ -20,6 +21,8 @@ BOWL_DROP = 0.008  # metres a block falls into an empty part of a bowl, so that 
 BOWL_OFFSET = 0.019  # metres from the bowl's centre for the first of two cubes side by side
 OVERLAP = 0.036  # metres between centres below which one cube would rest on the other
 SIDE_BY_SIDE, MOST_OFFSET = 0.041, 0.028  # metres between their centres; the farthest off the bowl's centre
+ROOMY = 0.085  # metres between centres: both blocks can be taken again
+DRAWER_DROP = 0.006  # metres a block falls to the tray's floor at the latest
 RINGS = (0.015, 0.03, 0.045)  # metres around a location
 
 
@@ -40,6 +43,31 @@ def find_table_spot(place: tuple[float, float], scene: Scene, radius: float) -> 
             break
     assert best is not None  # the first ring has one place
     return best
+
+
+def find_free_spot(near: Point, scene: Scene) -> Grasp:
+    """
+    Return how to release the held block on the free spot of the zone nearest to a point.
+
+    Around the spot there is room for the fingers to take the block again, and for its neighbours.
+    """
+    points = [(x, y) for x in np.arange(ZONE_X[0], ZONE_X[1], 0.04) for y in np.arange(ZONE_Y[0], ZONE_Y[1], 0.04)]
+    points.sort(key=lambda point: distance_xy((*point, 0.0), near))
+    others = [item.p_base for item in scene.objects if item.name != scene.held]
+    roomy = [point for point in points if all(distance_xy((*point, 0.0), other) > ROOMY for other in others)]
+    for point in roomy:
+        plan = plan_release((*point, BLOCK_SIZE / 2), YAWS, scene)
+        if plan.clearance >= ENOUGH:
+            return plan
+    return find_table_spot(points[0], scene, 0.15)
+
+
+def find_drawer_spot(drawer: SceneObject, scene: Scene) -> Grasp:
+    """Return how to release the held block in an open tray, beside what lies there; check ``fits``."""
+    options = []
+    for x, y, z in list_slots(drawer.p_base):
+        options.append(plan_release((x, y, z + DRAWER_DROP), (np.pi / 2,), scene, drawer.name))
+    return max(options, key=lambda plan: min(plan.clearance, ENOUGH))
 
 
 def find_bowl_spot(bowl: SceneObject, scene: Scene) -> Grasp:

@@ -1,0 +1,122 @@
+"""
+Sweep: bring a pile of small things to a place by straight strokes with the closed hand turned sideways.
+
+One round is one set of strokes over where the pile lies now; ``execution.execute`` looks and asks for another
+round until all of it has arrived. What is known of a pile is its middle and its extent, as a camera gives it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vlm_robot.datatypes import Scene, SceneObject, SkillResult, Step
+from vlm_robot.errors import MotionBlocked
+from vlm_robot.furniture import find_region, SWEPT_REACH
+from vlm_robot.robot.arm import Arm
+from vlm_robot.skills.clearance import measure_clearance, outline_hand
+from vlm_robot.skills.grasping import LEAST, point_down
+from vlm_robot.skills.motions import raise_to, rise, SkillConfig
+from vlm_robot.vocabulary import AREAS, LOCATIONS
+
+SWEEP_HEIGHT = 0.0125  # metres of the tool: the tips pass 4 mm above the table
+BLADE_OPENING = 0.008  # metres between the fingers: less than a piece, so the blade is wider
+BLADE_WIDTH = 0.040  # metres
+PITCH = 0.022  # metres between strokes side by side: they overlap, so what slips off one meets the next
+RUN_UP = 0.030  # metres behind the pile where a stroke begins
+CONVERGE = 0.020  # metres aside from the place where the outermost strokes end
+SHORT = 0.014  # metres before the place where the blade stops: what it pushes lies in front of it
+
+Stroke = tuple[np.ndarray, np.ndarray]  # x and y where the blade comes down and where it goes up
+
+
+def sweep(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
+    """Sweep ``step.target`` once to ``step.destination``: a location, a spot or an area of the table."""
+    if is_pile_there(step, scene):
+        return SkillResult(True, f'the {step.target} is there already')
+    pile, place = scene.get(step.target), find_region(step.destination)
+    assert place is not None  # execution.check_step knows the destination
+    others = [item for item in scene.objects if item.name != pile.name]
+    strokes = [_keep_inside(stroke, config) for stroke in plan_strokes(pile, place)]
+    gaps = [_measure_way(stroke, others) for stroke in strokes]
+    free = [stroke for stroke, (gap, _) in zip(strokes, gaps, strict=True) if gap > LEAST]
+    if not free:
+        return SkillResult(False, f'the {min(gaps)[1]} stands between the {pile.name} and the {step.destination}')
+    rise(arm, config)
+    arm.set_gripper(BLADE_OPENING, config.grip_force)
+    for stroke in free:
+        _sweep_once(stroke, arm, config)
+    arm.go_home()
+    return SkillResult(True)
+
+
+def is_pile_there(step: Step, scene: Scene) -> bool:
+    """Return whether the whole extent of a pile lies at the destination."""
+    pile, place = scene.find(step.target), find_region(step.destination)
+    if pile is None or place is None:
+        return pile is None
+    if step.destination in AREAS:
+        axis, sign = AREAS[step.destination]
+        return sign * (pile.p_base[axis] - LOCATIONS['middle'][axis]) > pile.size[axis] / 2
+    farthest = np.abs(np.subtract(pile.p_base[:2], place)) + np.array(pile.size[:2]) / 2
+    return float(np.hypot(*farthest)) <= SWEPT_REACH
+
+
+def plan_strokes(pile: SceneObject, place: tuple[float, float]) -> list[Stroke]:
+    """
+    Return strokes that cover a pile and end at a place, the outer ones first.
+
+    Around a place that the pile surrounds already they come in from its four sides.
+    """
+    centre, half = np.array(pile.p_base[:2]), np.array(pile.size[:2]) / 2
+    way = np.asarray(place) - centre
+    if np.linalg.norm(way) > 0.04:
+        return _plan_fan(centre, half, np.asarray(place), way / np.linalg.norm(way))
+    return [s for turn in range(4) for s in _plan_fan(centre, half, np.asarray(place), _unit(turn * np.pi / 2))]
+
+
+def _plan_fan(centre: np.ndarray, half: np.ndarray, place: np.ndarray, along: np.ndarray) -> list[Stroke]:
+    across = np.array([-along[1], along[0]])
+    length, width = float(np.abs(along) @ half), float(np.abs(across) @ half)
+    lanes = np.linspace(-width, width, 1 + max(1, int(np.ceil(2 * width / PITCH))))
+    strokes = []
+    for lane in sorted(lanes, key=lambda lane: -abs(lane)):
+        start = centre - (length + RUN_UP) * along + lane * across
+        strokes.append((start, place - SHORT * along + np.clip(lane, -CONVERGE, CONVERGE) * across))
+    return strokes
+
+
+def _unit(angle: float) -> np.ndarray:
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def _keep_inside(stroke: Stroke, config: SkillConfig) -> Stroke:
+    limits = config.safety
+    low, high = (limits.x_min, limits.y_min), (limits.x_max, limits.y_max)
+    return np.clip(stroke[0], low, high), np.clip(stroke[1], low, high)
+
+
+def _aim_hand(stroke: Stroke, share: float) -> tuple[np.ndarray, float]:
+    """Return T_base_tcp along a stroke, 0 at its start and 1 at its end, and the direction of the blade."""
+    start, end = stroke
+    yaw = float(np.arctan2(*(end - start)[::-1]) + np.pi / 2)
+    return point_down((*(start + share * (end - start)), SWEEP_HEIGHT), yaw), yaw
+
+
+def _measure_way(stroke: Stroke, others: list[SceneObject]) -> tuple[float, str]:
+    parts = []
+    for share in np.linspace(0.0, 1.0, 2 + int(np.linalg.norm(stroke[1] - stroke[0]) / 0.01)):
+        T, yaw = _aim_hand(stroke, float(share))
+        parts += outline_hand(T[:3, 3], yaw, BLADE_OPENING)
+    return measure_clearance(parts, others)
+
+
+def _sweep_once(stroke: Stroke, arm: Arm, config: SkillConfig) -> None:
+    T_start, T_end = _aim_hand(stroke, 0.0)[0], _aim_hand(stroke, 1.0)[0]
+    arm.move_to(raise_to(T_start, config.hop_z), config.travel_speed)
+    try:
+        arm.move_to(T_start, config.approach_speed)
+    except MotionBlocked:  # it came down on a piece; the next stroke finds it
+        arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)
+        return
+    arm.move_to(T_end, config.sweep_speed)
+    arm.move_to(raise_to(T_end, config.hop_z), config.travel_speed)
