@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import itertools
 import random
 
 from vlm_robot.datatypes import Scene
@@ -47,7 +48,7 @@ class KitchenTask:
 
 def draw_kitchen(rng: random.Random, holding_share: float = 0.08) -> Scene:
     """Return a kitchen with two to eight things, the robot anywhere, now and then something in its hand."""
-    names = rng.sample(list(THINGS), rng.choice((2, 3, 3, 4, 4, 5, 6, 8)))
+    names = rng.sample(list(THINGS), rng.choice((2, 2, 3, 3, 3, 4, 4, 5, 6, 8)))
     if rng.random() < 0.12:
         names.append(f'{names[0]} 2')
     shelves = (*SHELVES, *SHELVES, *SHELVES, *SHELVES, DRAWER, USER)
@@ -335,11 +336,21 @@ KINDS: tuple[tuple[Callable[[random.Random, Scene], KitchenTask | None], float, 
 
 def sample_kitchen_task(rng: random.Random) -> KitchenTask:
     """Return one task whose wording training may see."""
+    return next(_sample(rng))
+
+
+def _sample(rng: random.Random, scene: Scene | None = None) -> Iterator[KitchenTask]:
     while True:
         ask, _, holding = rng.choices(KINDS, [kind[1] for kind in KINDS])[0]
-        task = ask(rng, draw_kitchen(rng, holding))
+        task = ask(rng, scene or draw_kitchen(rng, holding))
         if task is not None and not is_kitchen_evaluation(task.sentence) and place_of(ROBOT, task.scene):
-            return task
+            yield task
+
+
+def sample_kitchen_day(rng: random.Random, count: int) -> list[KitchenTask]:
+    """Return several tasks that all begin in the same kitchen."""
+    holding = rng.choices(KINDS, [kind[1] for kind in KINDS])[0][2]
+    return list(itertools.islice(_sample(rng, draw_kitchen(rng, holding)), count))
 
 
 def generate_kitchen(seed: int) -> Iterator[Example]:

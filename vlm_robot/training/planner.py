@@ -8,7 +8,7 @@ goes on where it stopped. Data come from planner_data.py and program_data.py, wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 import json
 import math
@@ -106,21 +106,38 @@ def train(config: PlannerTrainingConfig = PlannerTrainingConfig()) -> Path:
         torch.set_num_threads(config.threads)
     tokenizer, model, wrapped = load_base(config)
     parameters = [p for p in model.parameters() if p.requires_grad]
+    if config.start:
+        load_adapter(find_adapter(config.start), wrapped)
+    return optimise(
+        config, wrapped, parameters, lambda batch: compute_loss(model, batch),
+        lambda step: open_stream(config, tokenizer, step),
+    )  # fmt: skip
+
+
+def optimise(
+    config: PlannerTrainingConfig,
+    wrapped: dict[str, LoraLinear],
+    parameters: list[torch.nn.Parameter],
+    measure_loss: Callable[[Batch], torch.Tensor],
+    open_batches: Callable[[int], Iterator[Batch]],
+) -> Path:
+    """
+    Train ``parameters`` until the time is over, saving now and then; return the folder of the adapter.
+
+    :param open_batches: gives the batches of a run that stands at a step, which is 0 unless a state is continued.
+    """
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.98))
     out = Path(config.out)
     step = _resume(out, wrapped, optimizer) if config.resume else 0
-    if config.start and not step:
-        load_adapter(find_adapter(config.start), wrapped)
-    batches = open_stream(config, tokenizer, step)
     begun = saved = time.monotonic()
     first, average = step, None
     with tqdm(total=100, unit='%', desc='train planner', bar_format='{l_bar}{bar}| {elapsed}{postfix}') as bar:
-        for batch in batches:
+        for batch in open_batches(step):
             share = (time.monotonic() - begun) / (config.minutes * 60)
             if share >= 1:
                 break
             _set_rate(optimizer, config, share, step - first)
-            loss = compute_loss(model, batch)
+            loss = measure_loss(batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
