@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from vlm_robot.training import program_frames as frames
 from vlm_robot.training.planner_tasks import Palette
 from vlm_robot.training.program_clauses import say_move, VERBS
 from vlm_robot.training.program_sets import choose_where, finish
@@ -52,22 +53,7 @@ def lines(rng: random.Random, palette: Palette) -> ProgramTask:
     name = 'block' if rng.random() < 0.8 else f'{rng.choice(voice.colours)} block'
     what = voice.all(name)
     shape = rng.choice(('horizontal', 'vertical', 'diagonal'))
-    said = {
-        'horizontal': ('in a row', 'in one row', 'as a row', 'in a row', 'in a neat row', 'in a horizontal row',
-        'side by side in a row', 'in one row from left to right',
-        'horizontally',
-                       'next to each other in a line', 'in a straight row', 'along a horizontal line',
-                       'in a line across the table'),
-        'vertical': ('in a column', 'as a column', 'in one column', 'in a straight column', 'in a vertical column',
-        'one behind the other in a line', 'vertically',
-        'in a vertical row',
-                     'along a vertical line', 'in one column from top to bottom', 'in a file, one behind the other'),
-        'diagonal': ('diagonally', 'in a sloping row', 'aslant', 'in an oblique row', 'on a tilted row',
-        'in a tilted line', 'along a diagonal', 'in a slanted row', 'along the diagonal of the table',
-                     'in a diagonal row', 'in a row from one corner to the opposite one', 'like a diagonal',
-                     'on a slant'),
-    }[shape]  # fmt: skip
-    how = rng.choice(said)
+    how = rng.choice(frames.ROWS[shape])
     text = rng.choice(
         (
             f'{rng.choice(VERBS)[0]} {what.words} {how}',
@@ -135,14 +121,13 @@ def areas(rng: random.Random, palette: Palette) -> ProgramTask:
 
     def area(way: str) -> str:
         return rng.choice((f'the {way} area', f'the {way} half', f'the {way} part of the table',
-            f'the {way} half of the table',
-                           f'the {way} region', f'the {way} area of the table', f'the {way} zone'))  # fmt: skip
+                           f'the {way} half of the table', f'the {way} region', f'the {way} area of the table',
+                           f'the {way} zone'))  # fmt: skip
 
     many = voice.plural('block')
     adjective = name.removesuffix('block')
     said = rng.choice(('all the {a}{m} in {s}', 'every {a}{n} in {s}', 'the {a}{m} that lie in {s}',
-        'all {a}{m} from {s}',
-                       '{a}{m} in {s}', 'each {a}{n} in {s}', 'whatever {a}{m} are in {s}',
+                       'all {a}{m} from {s}', '{a}{m} in {s}', 'each {a}{n} in {s}', 'whatever {a}{m} are in {s}',
                        'the {a}{m} of {s}'))  # fmt: skip
     what = said.format(a=adjective, m=many, n=voice.noun('block'), s=area(source))
     where = Phrase(f'{rng.choice(("to", "into", "over to", "in"))} {area(goal)}', f"'{goal} area'")
@@ -174,11 +159,9 @@ def groups(rng: random.Random, palette: Palette) -> ProgramTask:
     what = voice.all(name, count_of(scene, name))
     text = rng.choice(
         ('gather {w}', 'group {w}', 'bring {w} together', 'put {w} close to each other', 'collect {w} in one spot',
-            'cluster {w}',
-         'make a group of {w}', 'put {w} next to each other', 'make a heap of {w}', 'get {w} together',
-         '{w} should be together',
-         'i want {w} near each other', 'assemble {w}', 'herd {w} together', 'place {w} in one group',
-         'move {w} closer together')
+         'cluster {w}', 'make a group of {w}', 'put {w} next to each other', 'make a heap of {w}', 'get {w} together',
+         '{w} should be together', 'i want {w} near each other', 'assemble {w}', 'herd {w} together',
+         'place {w} in one group', 'move {w} closer together')
     ).format(w=what.words)  # fmt: skip
     code = f'group({what.code})'
     if rng.random() < 0.25:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from vlm_robot.training import program_frames as frames
 from vlm_robot.training import program_words as words
 from vlm_robot.training.planner_tasks import Palette
 from vlm_robot.training.program_clauses import frame, say_move, VERBS
@@ -42,9 +43,9 @@ def everything(rng: random.Random, palette: Palette) -> ProgramTask:
     if name != 'block' and rng.random() < 0.25:
         colour, many, one = name.removesuffix(' block'), voice.plural('block'), voice.noun('block')
         said = rng.choice(('all {m} that are {c}', 'every {n} that is {c}', 'the {m} which are {c}',
-            'each {n} which is {c}',
-                           'whatever {m} are {c}', 'every {n} painted {c}', 'any {m} that happen to be {c}',
-                           'all {m} of {c} colour', 'the {m} in {c}', 'anything {c} among the {m}'))  # fmt: skip
+                           'each {n} which is {c}', 'whatever {m} are {c}', 'every {n} painted {c}',
+                           'any {m} that happen to be {c}', 'all {m} of {c} colour', 'the {m} in {c}',
+                           'anything {c} among the {m}'))  # fmt: skip
         if count_of(scene, name) == 2 and rng.random() < 0.3:
             said = rng.choice(
                 ('the pair of {c} {m}', 'the {c} pair', 'the two {c} ones', 'both {c} ones', 'the {c} twins')
@@ -96,31 +97,19 @@ def negation(rng: random.Random, palette: Palette) -> ProgramTask:
         code = call('all', 'block', but=rule if ones else spared.code)
         text = say_move(rng, f'{everyone} {but} {left}', where.words, many=True, plain=True)
         if rng.random() < 0.3:
-            rest = rng.choice(
-                ('the others', 'all the others', 'the rest', 'all others', 'everything else', 'all the other ones')
-            )
-            text = rng.choice(('leave {l} out and {m}', '{l} stays; {m}', "don't touch {l}, but {m}", 'skip {l}, {m}',
-                               'ignore {l} and {m}', 'keep {l} where it is, {m}', 'not {l}, but {m}',
-                               'without touching {l}, {m}')
-            ).format(l=left, m=say_move(rng, rest, where.words, many=True, plain=True))  # fmt: skip
+            rest = rng.choice(frames.THE_OTHERS)
+            others = say_move(rng, rest, where.words, many=True, plain=True)
+            text = rng.choice(frames.SPARE_FIRST).format(l=left, m=others)
         elif rng.random() < 0.35:
-            text = say_move(rng, everyone, where.words, many=True, plain=True) + rng.choice(
-                (', but not {l}', ', but leave {l} alone', ' but leave out {l}', ', just not {l}',
-                    '; {l} stays where it is',
-                 ', {l} stays', ', but keep {l} where it is', ' but do not touch {l}', ", but don't move {l}",
-                 ', not {l}')
-            ).format(l=left)  # fmt: skip
+            text = say_move(rng, everyone, where.words, many=True, plain=True)
+            text += rng.choice(frames.SPARE_LAST).format(l=left)
     elif roll < 0.55 and len(voice.colours) > 1:  # neither ... nor
         other = rng.choice([c for c in voice.colours if c != colour])
         rule = f'[{rule}, {call("all", f"{other} block")}]'
         many = rng.random() < 0.4
-        said = rng.choice(
-            ('{a} {n} that {v} neither {x} nor {y}', '{a} {n} which {v} not {x} and not {y}',
-                '{a} {n} that {v} not {x} or {y}',
-             '{a} neither {x} nor {y} {n}', '{a} {n} that {v} neither the {x} nor the {y} one',
-             '{a} non-{x}, non-{y} {n}')
-        ).format(a='all' if many else rng.choice(('a', 'any', 'one')), n=voice.plural('block') if many else noun,
-                 v='are' if many else 'is', x=colour, y=other)  # fmt: skip
+        one = rng.choice((('a', noun, 'is'), ('any', noun, 'is'), ('one', noun, 'is')))
+        article, nouns, verb = ('all', voice.plural('block'), 'are') if many else one
+        said = rng.choice(frames.NEITHER).format(a=article, n=nouns, v=verb, x=colour, y=other)
         code = call('all' if many else 'a', 'block', but=rule)
         text = say_move(rng, said, where.words, many=many, plain=True)
     else:
@@ -171,45 +160,20 @@ def matching(rng: random.Random, palette: Palette) -> ProgramTask:
     if singular:
         adjective = name.removesuffix('block')
         what = f'{rng.choice(("every", "each", "every single"))} {adjective}{one}'
-        own = ('the {b} that shares its colour', 'the {b} sharing its color', 'the {b} with its own colour',
-               'the {b} of its colour', 'its own {b}', 'the {b} with the same color', 'the {b} of the same colour',
-               'the {b} that matches its color', 'the corresponding {b}', 'the matching {b}', 'the same-coloured {b}',
-               'the right {b} by colour', 'the {b} that has its colour', 'the {b} painted like it')  # fmt: skip
-        other = ('a {b} whose colour is not its own', 'a {b} that has some other colour', 'a {b} not of its colour',
-                 'a {b} of another colour', 'a {b} of a different colour', 'a {b} that does not match',
-            'some other {b} than its own',
-                 'a {b} with a different color', 'a {b} which has not its colour', 'a wrong {b}', 'a non-matching {b}',
-                 "a {b} that doesn't have its colour", 'any {b} but the one of its colour')  # fmt: skip
+        own = frames.OWN_EACH  # fmt: skip
+        other = frames.OTHER_EACH
     else:
         what = voice.all(name).words
-        own = ('the {p} that share their colour', 'the {p} in their colour',
-               'the {p} of the same colour', 'their matching {p}', 'the {p} with the same color',
-            '{p} of their own colour',
-               'the {p} that match', 'their {p} by colour', 'the same color {p}', 'the {p}, sorted by colour',
-               'their own {p}',
-               'the {p} of their color', 'the {p} which fit their colour')  # fmt: skip
-        other = ('{p} of another colour', '{p} of a different colour', 'the {p} that do not match', 'the wrong {p}',
-                 '{p} of other colors', '{p} that have a different colour', 'non-matching {p}',
-                 'differently coloured {p}',
-                 'the {p} so that no colours match', '{p} which are not of their colour')  # fmt: skip
+        own = frames.OWN_ALL  # fmt: skip
+        other = frames.OTHER_ALL  # fmt: skip
     text = f'{verb} {what} {prep} {rng.choice(own if is_same else other).format(b=bowl, p=bowls)}'
     if is_same and rng.random() < 0.3 and name == 'block':
         text = rng.choice(
-            ('sort the {w} by colour', 'sort the {w} into the {o}', 'match the {w} with the {o}', 'tidy up by colour',
-             'sort by color', 'distribute the {w} to the {o} by colour', 'sort everything by colour',
-             'pair the {w} and {o} by colour',
-             'colour-sort the {w}', 'every {o1} gets the {w} of its colour',
-             'red to red, blue to blue and so on: {w} in {o}')
+            frames.SORT
         ).format(w=many, o=bowls, o1=bowl)  # fmt: skip
     elif not is_same and rng.random() < 0.2 and name == 'block':
         text = rng.choice(
-            ('no {w1} may be in the {o1} of its own colour: put all of them in {o}',
-             'every {w1} goes in a {o1}, but never in the one of its own colour',
-             'fill the {o} with the {w}, never matching colours',
-             'each {w1} in some {o1}, colours must not match',
-                'mix it up: every {w1} in a {o1} of another colour',
-             'mismatch the {w} and the {o}', 'sort the {w} wrongly into the {o}',
-             'colours of {w} and {o} must differ, so fill the {o}')
+            frames.MISMATCH
         ).format(w=many, w1=one, o=bowls, o1=bowl)  # fmt: skip
     target = "the('bowl', colour_of=b)" if is_same else "a('bowl', not_colour_of=b)"
     return finish('matching', rng, scene, text, f'for b in {call("all", name)}:\n    put(b, {target})')

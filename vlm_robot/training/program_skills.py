@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 from vlm_robot.training import planner_wordings
+from vlm_robot.training import program_frames as frames
 from vlm_robot.training import program_words as words
 from vlm_robot.training.planner_tasks import Palette
 from vlm_robot.training.program_clauses import say_move, VERBS
 from vlm_robot.training.program_sets import finish
 from vlm_robot.training.program_tasks import add_thing, draw_table, hold, ProgramTask
-from vlm_robot.training.program_voice import call, DIRECTIONS, Voice
+from vlm_robot.training.program_voice import call, DIRECTIONS, Phrase, Voice
 from vlm_robot.vocabulary import LOCATIONS
 
 OPEN = "open('drawer')"
@@ -27,19 +28,10 @@ def drawer(rng: random.Random, palette: Palette) -> ProgramTask:
     noun = rng.choice(('the drawer', 'the drawer', 'the drawer', 'drawer', 'the desk drawer', 'the table drawer'))
     roll = rng.random()
     if roll < 0.2:
-        text = rng.choice(('open {d}', 'pull {d} open', 'pull out {d}', 'open {d} up', 'i want {d} open',
-            '{d} should be open',
-                           'make sure {d} is open', 'you can open {d}', 'have {d} open', 'pull {d} out for me',
-                           '{d} may be opened', 'please get {d} open', 'pull {d}', 'slide {d} open',
-                           'get {d} open'))  # fmt: skip
+        text = rng.choice(frames.OPEN_DRAWER)  # fmt: skip
         return finish('drawer', rng, scene, text.format(d=noun), OPEN)
     if roll < 0.4:
-        text = rng.choice(('close {d}', 'shut {d}', 'push {d} shut', 'push {d} in', 'i want {d} closed',
-            '{d} should be shut',
-                           'make sure {d} is closed', '{d} may be shut', 'you can shut {d}', '{d} should be closed',
-                           'please have {d} closed', 'no need for {d} to be open, shut it', 'push {d} back in',
-                           'slide {d} shut', 'push {d} closed',
-                           'shut {d} again'))  # fmt: skip
+        text = rng.choice(frames.CLOSE_DRAWER)  # fmt: skip
         return finish('drawer', rng, scene, text.format(d=noun), CLOSE)
     what = voice.all('block') if rng.random() < 0.15 else voice.the(rng.choice([*voice.blocks, 'block']))
     if rng.random() < 0.15:
@@ -56,9 +48,7 @@ def drawer(rng: random.Random, palette: Palette) -> ProgramTask:
         text = f'{opening}{rng.choice((" and ", " and then ", ", then ", ". "))}{text}'
         lines[0] = OPEN
     if rng.random() < 0.35:
-        text += rng.choice((' and close it', ', then shut it', ' and shut the drawer again',
-            ', and then close the drawer', '. close it afterwards',
-                            '. then push it shut'))  # fmt: skip
+        text += rng.choice(frames.AND_CLOSE)  # fmt: skip
         lines.append(CLOSE)
     return finish('drawer', rng, scene, text, '\n'.join(lines))
 
@@ -77,7 +67,7 @@ def push(rng: random.Random, palette: Palette) -> ProgramTask:
         'top': ('to the top', 'up', 'upwards', 'away from me', 'towards the robot', 'to the back', 'backwards',
         'towards you', 'towards the top'),
         'bottom': ('to the bottom', 'down', 'downwards', 'towards me', 'away from the robot', 'to the front',
-        'forwards', 'towards the bottom'),
+                   'forwards', 'towards the bottom'),
     }[way]  # fmt: skip
     what = voice.the(rng.choice([*voice.blocks, *voice.blocks, 'block']), one=True)
     verb = rng.choice(
@@ -117,11 +107,10 @@ def grasp(rng: random.Random, palette: Palette) -> ProgramTask:
     roll = rng.random()
     if roll < 0.12:
         text = rng.choice(('go home', 'return to your home position', 'move the arm home', 'take your start position',
-            'home', 'go back to start', 'rest', 'take a rest position', 'go back to rest', 'return to the start pose',
-            'go and rest', 'resume your home pose',
+                           'home', 'go back to start', 'rest', 'take a rest position', 'go back to rest',
+                           'return to the start pose', 'go and rest', 'resume your home pose',
                            'drive the arm to its rest position', 'go to the home pose', 'park the arm', 'arm home',
-                           'back to the home position',
-                           'move back out of the way'))  # fmt: skip
+                           'back to the home position', 'move back out of the way'))  # fmt: skip
         return finish('home', rng, scene, text, 'go_home()')
     voice = Voice(rng, scene)
     what = voice.the(rng.choice([*voice.blocks, *voice.blocks, 'block']))
@@ -129,15 +118,14 @@ def grasp(rng: random.Random, palette: Palette) -> ProgramTask:
         what = voice.a(rng.choice(('block', voice.blocks[0].rstrip(' 0123456789'))))
     if roll < 0.5:
         text = rng.choice(('hand me {w}', 'give me {w}', 'hand over {w}', 'pass me {w}', 'give {w} to me',
-            'hand {w} over to me', 'i want to have {w} in my hand',
-                           'bring me {w}', 'let me have {w}', 'can i get {w} from you', 'pass {w} over',
-                           'reach me {w}', 'i would like {w}, hand it to me',
-                           'bring {w} to me', 'pick up {w} and give it to me',
+                           'hand {w} over to me', 'i want to have {w} in my hand', 'bring me {w}', 'let me have {w}',
+                           'can i get {w} from you', 'pass {w} over', 'reach me {w}',
+                           'i would like {w}, hand it to me', 'bring {w} to me', 'pick up {w} and give it to me',
                            'take {w} and hand it to me'))  # fmt: skip
         return finish('hand over', rng, scene, text.format(w=what.words), f'hand_over({what.code})')
     text = rng.choice(('pick up {w}', 'grab {w}', 'grasp {w}', 'lift {w}', 'take {w}', 'hold {w}', 'pick {w} up',
-        'take hold of {w}', 'lift up {w}', 'get hold of {w}',
-                       'take {w} in your hand', 'keep {w} in your gripper', 'hold {w} in the air', 'raise {w}',
+                       'take hold of {w}', 'lift up {w}', 'get hold of {w}', 'take {w} in your hand',
+                       'keep {w} in your gripper', 'hold {w} in the air', 'raise {w}',
                        'grab {w} and hold it'))  # fmt: skip
     return finish('pick', rng, scene, text.format(w=what.words), f'pick({what.code})')
 
@@ -159,9 +147,8 @@ def held(rng: random.Random, palette: Palette) -> ProgramTask:
         return finish('held', rng, scene, text.format(i=it), f'hand_over({call("the", block)})')
     if roll < 0.35:
         text = rng.choice(('put {i} down', 'set {i} down', 'let go of {i}', 'lay {i} down', 'release {i}', 'drop {i}',
-            'let {i} go', 'put {i} on the table',
-                           'open your hand', 'open the gripper', 'place {i} on the table',
-                           'lower {i} and let go'))  # fmt: skip
+                           'let {i} go', 'put {i} on the table', 'open your hand', 'open the gripper',
+                           'place {i} on the table', 'lower {i} and let go'))  # fmt: skip
         return finish('held', rng, scene, text.format(i=it), "place('table')")
     where = voice.destination(block)
     if roll < 0.55:  # another thing than the one in the hand
@@ -187,10 +174,9 @@ def swap(rng: random.Random, palette: Palette) -> ProgramTask:
         said = f'the {a.rsplit(" ", 1)[0]} and the {b.rsplit(" ", 1)[0]} {rng.choice(("block", "one", "cube"))}'
     text = rng.choice(
         ('swap {w}', 'exchange {w}', 'switch {w}', 'swap the places of {w}', 'let {w} change places',
-            'exchange the positions of {w}',
-         '{w} should change places', 'swap {a} with {b}', 'switch {a} with {b}', 'exchange {a} for {b}',
-         'put {a} where {b} is and {b} where {a} is',
-         'trade places between {w}', 'interchange {w}', '{a} and {b} swap places')
+         'exchange the positions of {w}', '{w} should change places', 'swap {a} with {b}', 'switch {a} with {b}',
+         'exchange {a} for {b}', 'put {a} where {b} is and {b} where {a} is', 'trade places between {w}',
+         'interchange {w}', '{a} and {b} swap places')
     ).format(w=said, a=one.words, b=two.words)  # fmt: skip
     return finish('swap', rng, scene, text, f'swap({one.code}, {two.code})')
 
@@ -269,6 +255,11 @@ def _test(rng: random.Random, voice: Voice) -> tuple[str, str, str]:
         code = f'is_clear({thing.code})'
         return (f'nothing is on {thing.words}', f'something is on {thing.words}', code) if rng.random() < 0.6 else (
             f'{thing.words} is free', f'{thing.words} is not free', code)  # fmt: skip
+    return _count(rng, voice, bowl)
+
+
+def _count(rng: random.Random, voice: Voice, bowl: Phrase) -> tuple[str, str, str]:
+    """Return words, contrary and code of a condition on how many there are."""
     count = rng.choice((1, 2, 3))
     many = voice.plural('block')
     number = words.NUMERALS[count]
@@ -292,8 +283,7 @@ def ensure(rng: random.Random, palette: Palette) -> ProgramTask:
     block = rng.choice(voice.blocks)
     what, where = voice.the(block), voice.destination(block)
     clear = rng.choice(('make sure nothing is on {w} and then', 'if something lies on {w}, take it off first, then',
-        'clear {w} first, then',
-                        'free {w} and', 'check that {w} is clear, then'))  # fmt: skip
+                        'clear {w} first, then', 'free {w} and', 'check that {w} is clear, then'))  # fmt: skip
     text = f'{clear.format(w=what.words)} {rng.choice(VERBS)[0]} it {where.words}'
     body = f'assert is_clear({what.code}), unstack({what.code})\nput({what.code}, {where.code})'
     return finish('ensure', rng, scene, text, body)

@@ -37,9 +37,8 @@ def rank(rng: random.Random, voice: Voice, name: str) -> Phrase:
         said = f'the {rng.choice(words.MOST[way])} {noun}'
         if rng.random() < 0.3:
             far = rng.choice(('furthest {w}', 'farthest {w}', 'furthest to the {w}', 'at the far {w}',
-                'on the far {w}', 'that is on the far {w}',
-                              'most to the {w}', 'that is furthest {w}', 'at the {w} end', 'on the outer {w}',
-                              'closest to the {w} edge'))  # fmt: skip
+                              'on the far {w}', 'that is on the far {w}', 'most to the {w}', 'that is furthest {w}',
+                              'at the {w} end', 'on the outer {w}', 'closest to the {w} edge'))  # fmt: skip
             said = f'the {noun} {far.format(w=way)}'
         if rng.random() < 0.12:
             said = {'top': f'the {noun} closest to the robot', 'bottom': f'the {noun} closest to me'}.get(way, said)
@@ -114,7 +113,7 @@ def shaded(rng: random.Random, voice: Voice, noun: str) -> Phrase:
     """Name a thing by its lightness."""
     shade = rng.choice(('light', 'dark'))
     said = rng.choice({'light': ('light', 'light', 'lighter', 'bright', 'pale', 'light coloured', 'light colored',
-        'brightly coloured'),
+                                 'brightly coloured'),
                        'dark': ('dark', 'dark', 'darker', 'dark coloured', 'dark colored',
                        'deep coloured')}[shade])  # fmt: skip
     function = rng.choice(('the', 'the', 'a', 'all'))
@@ -176,9 +175,9 @@ def spatial_goal(rng: random.Random, palette: Palette) -> ProgramTask:
         target = f'the {noun} {said} {anchor.words}'
         if rng.random() < 0.25:
             near = rng.choice(('as close as possible to', 'as near as you can to', 'right by',
-                'nearest') if relation == 'closest_to' else
+            'nearest') if relation == 'closest_to' else
                               ('as far as possible from', 'as far away as you can from', 'well away from',
-                                  'as far from it as possible, meaning from'))  # fmt: skip
+                               'as far from it as possible, meaning from'))  # fmt: skip
             target = rng.choice((f'the {noun} {near} {anchor.words}', f'the {noun} which is {near} {anchor.words}'))
         elif rng.random() < 0.15:
             anchor = what if what.code.startswith('the') else anchor
@@ -210,13 +209,12 @@ def empty(rng: random.Random, palette: Palette) -> ProgramTask:
     if rng.random() < 0.4:
         what = voice.the(rng.choice(voice.blocks))
         text = rng.choice(('take {w} out of {b}', 'get {w} out of {b}', 'remove {w} from {b}',
-            '{w} should come out of {b}',
-                           'fetch {w} from {b} and put it on the table', 'lift {w} out of {b}'))  # fmt: skip
+                           '{w} should come out of {b}', 'fetch {w} from {b} and put it on the table',
+                           'lift {w} out of {b}'))  # fmt: skip
         return finish('empty', rng, scene, text.format(w=what.words, b=bowl.words), f"put({what.code}, 'table')")
     text = rng.choice(('empty {b}', 'take everything out of {b}', 'clear {b} out', 'remove all blocks from {b}',
-        'clear {b}', '{b} should be empty',
-                       'unload {b}', 'get everything out of {b}', 'take all of the blocks out of {b}',
-                       'make {b} empty'))  # fmt: skip
+                       'clear {b}', '{b} should be empty', 'unload {b}', 'get everything out of {b}',
+                       'take all of the blocks out of {b}', 'make {b} empty'))  # fmt: skip
     code = call('all', 'block', inside=bowl.code)
     if rng.random() < 0.4:
         where = voice.place()

@@ -62,9 +62,8 @@ WHERE_WORDS = {
     'closest_to': ('closest to', 'nearest to', 'nearest', 'that is closest to', 'which is nearest to',
                    'that lies closest to', 'that is nearest', 'most near to', 'closest by'),
     'farthest_from': ('farthest from', 'farthest to', 'furthest to', 'furthest from', 'that is farthest from',
-    'furthest away from',
-                      'which is farthest away from', 'most distant from', 'that lies farthest from',
-                      'farthest away from'),
+                      'furthest away from', 'which is farthest away from', 'most distant from',
+                      'that lies farthest from', 'farthest away from'),
     'next_to': ('next to', 'beside', 'near', 'that is next to', 'close to', 'right by'),
 }  # fmt: skip
 MOST = {  # the very first from one side
