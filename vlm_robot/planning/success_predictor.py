@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import safe_open, SafetensorError
 
 from vlm_robot.datatypes import Scene, Step
 from vlm_robot.errors import ModelError
@@ -85,7 +85,7 @@ def load_predictor(name: str = 'success') -> SuccessPredictor:
         return SuccessPredictor(
             tensors['mean'], tensors['scale'], layers, float(about['temperature']), float(about['bias'])
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
             f"no success predictor '{name}' ({error}); wanted: a shipped checkpoint or a folder with {WEIGHTS_NAME}, "
             'as `python -m vlm_robot.training.success_training` writes it; affordance.kind geometry needs none'

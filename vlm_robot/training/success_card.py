@@ -13,19 +13,19 @@ full, covered, out of reach ...) stays with the rules and their reasons.
 
 - **Form**: {inputs} features of the scene (`vlm_robot/planning/success_features.py`), one hidden layer of {hidden} tanh
   units, float32 safetensors, numpy at run time.
-- **Data**: {total} attempts in PyBullet on random tables: roomy, crowded, at and beyond the edges of reach, stacked,
+- **Data**: {fit} attempts in PyBullet on random tables: roomy, crowded, at and beyond the edges of reach, stacked,
   bowls that fill up; true, seen and rough scenes. The simulator says what succeeded, not the skill
   (`training/success_data.py`).
 - **Detection scores**: errors and scores of 120 real looks of the shipped detector (`sight.json`,
   `training/success_sight.py`); phantoms more often than real looks have them; the score of rough scenes is an
   assumption.
-- **Split**: by table: {fit} attempts to fit, {calibrate} to calibrate (temperature {temperature:.2f}, bias
-  {bias:+.2f}), {test} to test.
+- **Split**: fitted to all of them; temperature {temperature:.2f} and bias {bias:+.2f} from predictions out of fold
+  (five folds by table); measured on {test} attempts on fresh tables.
 - **Kept out**: all streams of random numbers of scenarios and evaluation.
 - **Licence**: Apache-2.0.
 
 ## Figures
-Attempts of the test part that the rules leave open (n = {n}, {base:.1%} succeeded); 95 % intervals from drawing whole
+Attempts on fresh tables that the rules leave open (n = {n}, {base:.1%} succeeded); 95 % intervals from drawing whole
 tables anew. Of {forbidden} attempts that the rules forbid, {forbidden_good} succeeded.
 
 | affordance | Brier | ECE (10 bins) | AUC |
@@ -35,6 +35,9 @@ tables anew. Of {forbidden} attempts that the rules forbid, {forbidden_good} suc
 | rules (`geometry`) | {geometry[brier]:.3f} | {geometry[ece]:.3f} | {geometry[auc]:.3f} |
 | presence (SayCan's notebook) | {presence[brier]:.3f} | {presence[ece]:.3f} | {presence[auc]:.3f} |
 | always the base rate | {base_brier:.3f} | | 0.500 |
+
+Out of fold on the attempts it was fitted to (n = {cross[n]}, {cross[base]:.1%} succeeded): Brier {cross[brier]:.3f}
+(always the base rate: {cross[base_brier]:.3f}), ECE {cross[ece]:.3f}, AUC {cross[auc]:.3f}.
 
 ![reliability](reliability.png)
 
@@ -64,7 +67,7 @@ def write_card(figures: dict[str, Any], config: Any) -> str:
     return CARD.format(
         inputs=len(FEATURES),
         hidden=config.hidden,
-        total=sum(counts.values()),
+        cross=figures['cross_validation'],
         **counts,
         **figures['calibration'],
         n=learned['n'],

@@ -107,10 +107,15 @@ def find_interval(
     return float(low), float(high)
 
 
-def tabulate(predictor: SuccessPredictor, attempts: Sequence[Attempt]) -> dict:
-    """Return all figures of a set of attempts as plain data, beside those of the rules and of presence."""
+def tabulate(told: np.ndarray, attempts: Sequence[Attempt]) -> dict:
+    """
+    Return all figures of a set of attempts as plain data, beside those of the rules and of presence.
+
+    :param told: (N,) probabilities of the attempts.
+    """
     chosen = [attempt for attempt in attempts if is_possible(attempt)]
-    values, truths = predict_all(predictor, chosen), np.array([attempt.success for attempt in chosen], float)
+    values = np.array([value for value, attempt in zip(told, attempts, strict=True) if is_possible(attempt)])
+    truths = np.array([attempt.success for attempt in chosen], float)
     rows = {'learned': values, 'geometry': judge_all(chosen), 'presence': np.ones(len(chosen))}
     figures = {name: _to_data(grade(row, truths)) for name, row in rows.items()}
     figures['learned'] |= {
