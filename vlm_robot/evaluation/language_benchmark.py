@@ -44,7 +44,7 @@ def score_naively(
     scores = []
     ids = model.tokenizer(prompt)['input_ids']
     for text in continuations:
-        tail = model.tokenizer(text, add_special_tokens=False)['input_ids']
+        tail = model.tokenizer(prompt + text)['input_ids'][len(ids) :]
         logits = model.model(torch.tensor([ids + tail], device=model.device), use_cache=False).logits[
             0, len(ids) - 1 : -1
         ]

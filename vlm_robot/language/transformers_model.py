@@ -120,11 +120,9 @@ class TransformersLanguageModel:
         coded = self._split(prompt, continuations)
         trie = build_trie(coded)
         with self._lock:
-            logprobs = torch.log_softmax(self._extend(ids, trie).float(), dim=-1)
-        return [
-            ContinuationScore(text, sum(logprobs[row, token].item() for row, token in path), len(path))
-            for text, path in zip(continuations, trie.paths)
-        ]
+            logits = self._extend(ids, trie).float()
+        logprobs = _pick_logprobs(logits, trie.paths)
+        return [ContinuationScore(text, sum(values), len(values)) for text, values in zip(continuations, logprobs)]
 
     def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
         """Return the greedy continuation of the prompt, cut before the first stop text."""
@@ -167,10 +165,11 @@ class TransformersLanguageModel:
     def _split(self, prompt: str, continuations: Sequence[str]) -> list[list[int]]:
         """Return the tokens of the continuations, after a check that the border to the prompt is stable."""
         tail = prompt.rsplit('\n', 1)[-1][-40:]
-        head, *coded = self.tokenizer([tail, *continuations], add_special_tokens=False)['input_ids']
-        joined = self.tokenizer([tail + text for text in continuations], add_special_tokens=False)['input_ids']
+        texts = [tail, *(tail + text for text in continuations)]
+        head, *joined = self.tokenizer(texts, add_special_tokens=False)['input_ids']
+        coded = [both[len(head) :] for both in joined]  # alone, some tokenisers write a text with another space
         for text, ids, both in zip(continuations, coded, joined):
-            if not ids or head + ids != both:
+            if not ids or head != both[: len(head)]:
                 raise ModelError(
                     f'the border between prompt {tail[-20:]!r} and continuation {text[:40]!r} '
                     'is not one between tokens; let '
@@ -231,6 +230,13 @@ def _choose_token(logprobs: torch.Tensor, guide: GuidedText | None, forced: Sequ
     token = int(logprobs.masked_fill(~allowed, -torch.inf).argmax())
     guide.add([token])
     return token
+
+
+def _pick_logprobs(logits: torch.Tensor, paths: Sequence[Sequence[tuple[int, int]]]) -> list[list[float]]:
+    """Return the log-probability of every (row, token) of every path; of the vocabulary only the sum is needed."""
+    rows, tokens = zip(*(pair for path in paths for pair in path))
+    picked = iter((logits[list(rows), list(tokens)] - logits.logsumexp(dim=-1)[list(rows)]).tolist())
+    return [[next(picked) for _ in path] for path in paths]
 
 
 def _count_common(a: list[int], b: list[int]) -> int:
