@@ -55,7 +55,7 @@ def write_urdf(folder: Path) -> Path:
     joints = (
         _JOINT.format(name='base_x', kind='prismatic', parent='map', child='slide_x', axis='1 0 0')
         + _JOINT.format(name='base_y', kind='prismatic', parent='slide_x', child='slide_y', axis='0 1 0')
-        + _JOINT.format(name='base_turn', kind='revolute', parent='slide_y', child='chassis', axis='0 0 1')
+        + _JOINT.format(name='base_turn', kind='continuous', parent='slide_y', child='chassis', axis='0 0 1')
         + _JOINT.format(name='mount', kind='fixed', parent='chassis', child='panda_link0', axis='0 0 1')
     )
     path = folder / 'mobile_panda.urdf'
