@@ -22,7 +22,7 @@ from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.perception.lifting import LiftingConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
-from vlm_robot.planning.saycan import SayCanConfig
+from vlm_robot.planning.planner import PlannerConfig
 from vlm_robot.scene.association import TrackerConfig
 from vlm_robot.skills.motions import SkillConfig
 from vlm_robot.vocabulary import list_labels
@@ -47,7 +47,7 @@ class AgentConfig:
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     scene: TrackerConfig = field(default_factory=TrackerConfig)
     language: LanguageConfig = field(default_factory=LanguageConfig)
-    planner: SayCanConfig = field(default_factory=SayCanConfig)
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     skills: SkillConfig = field(default_factory=SkillConfig)
     queries: tuple[str, ...] = field(default_factory=list_labels)

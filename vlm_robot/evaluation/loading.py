@@ -6,7 +6,7 @@ from vlm_robot.config import AgentConfig
 from vlm_robot.evaluation.episodes import Stack
 from vlm_robot.language.language_loading import load_language_model
 from vlm_robot.perception.owlvit import OwlVitDetector
-from vlm_robot.planning.saycan import SayCanPlanner
+from vlm_robot.planning.planner import build_planner
 
 
 def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
@@ -17,4 +17,4 @@ def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
     """
     model = load_language_model(config.language)
     detector = OwlVitDetector(config.detector) if sees else None
-    return Stack(config, model, SayCanPlanner(model, config.planner), detector)
+    return Stack(config, model, build_planner(model, config.planner), detector)

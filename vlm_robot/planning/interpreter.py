@@ -12,27 +12,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 import re
 
 from vlm_robot.datatypes import Question, Scene, SkillResult, Step
 from vlm_robot.errors import ConfigError
 from vlm_robot.planning.affordance import AffordanceConfig, judge
 from vlm_robot.planning.binding import bind, bind_pairs, Move
-from vlm_robot.planning.facts import AT_REACH, Fact, holds, is_open, is_overwritten
-from vlm_robot.planning.filters import Absent, Ambiguous, is_at, kind_above, Names, Unresolved
+from vlm_robot.planning.conditions import holds_true
+from vlm_robot.planning.facts import AT_REACH, Fact, holds, is_overwritten
+from vlm_robot.planning.filters import Absent, Ambiguous, Names, Unresolved
 from vlm_robot.planning.mover import Mover
 from vlm_robot.planning.parsing import PLACE_SKILLS, WHICH_ONE
 from vlm_robot.planning.program_parts import (
     Assert,
     Call,
-    Comparison,
     Condition,
     Do,
     For,
     If,
-    Join,
-    Not,
     Number,
     Program,
     Statement,
@@ -40,7 +38,6 @@ from vlm_robot.planning.program_parts import (
     Variable,
 )  # fmt: skip
 from vlm_robot.planning.selectors import Resolver
-from vlm_robot.planning.symbolic import find_covers, relate
 
 GOOD_TRIES = {'at': 2, 'near': 1}  # times a thing was put down for a fact, from which on nearly right will do
 NEARLY = 1.6  # times the reach of a fact that counts as nearly right
@@ -55,7 +52,6 @@ class InterpreterConfig:
     max_statements: int = 200  # statements carried out, those of loops counted each time
     max_failures: int = 3  # failures of one step before the program is given up
     max_repeats: int = 4  # successes of one step before the program is called going in circles
-    affordance: AffordanceConfig = field(default_factory=AffordanceConfig)
 
     def __post_init__(self):
         """Check ranges."""
@@ -92,13 +88,20 @@ class _Task:
 class Execution:
     """One run of one program."""
 
-    def __init__(self, program: Program, moves: Sequence[Move] = (), config: InterpreterConfig = InterpreterConfig()):
+    def __init__(
+        self,
+        program: Program,
+        moves: Sequence[Move] = (),
+        config: InterpreterConfig = InterpreterConfig(),
+        affordance: AffordanceConfig = AffordanceConfig(),
+    ):
         """
         Begin before the first statement.
 
         :param moves: what the last turn of the dialogue moved, for ``undo()``.
+        :param affordance: what counts as possible.
         """
-        self.program, self.moves, self.config = program, tuple(moves), config
+        self.program, self.moves, self.config, self.affordance = program, tuple(moves), config, affordance
         self.facts: list[Fact] = []  # of the statements that are done, in order
         self._frames = [_Frame(statement, {}) for statement in reversed(program.body)]
         self._task: _Task | None = None
@@ -110,6 +113,7 @@ class Execution:
         self._done: Counter[Step] = Counter()
         self._tries: Counter[Fact] = Counter()
         self._statements = self._steps = 0
+        self._complaint = ''  # why the program has ended before its end
         self._texts = frozenset(_list_texts(program.body))
 
     def next_step(self, scene: Scene, last_result: SkillResult | None = None) -> Ruling:
@@ -118,9 +122,9 @@ class Execution:
 
         :param last_result: how the step that was returned last went; None where it was not tried.
         """
-        complaint = self._remember(last_result)
-        if complaint:
-            return _refuse(complaint)
+        self._complaint = self._complaint or self._remember(last_result)
+        if self._complaint:
+            return _refuse(self._complaint)
         while True:
             if self._task is None:
                 ruling = self._begin(scene)
@@ -167,7 +171,7 @@ class Execution:
         step = Mover(scene, wanted, kept, self._cramped).step_towards(fact)
         if isinstance(step, str):
             return _refuse(step)
-        can = judge(step, scene, self.config.affordance)
+        can = judge(step, scene, self.affordance)
         if can.value == 0:
             return _refuse(can.reason)
         self._last = (step, fact)
@@ -176,7 +180,7 @@ class Execution:
     def _next_fact(self, scene: Scene) -> Fact | None:
         """Return the first fact of the running statement that is not true; None when all are."""
         assert self._task is not None
-        if self._task.until and self._ask(self._task.until[0], self._resolve_in(scene, self._task.until[1])):
+        if self._task.until and holds_true(self._task.until[0], self._resolve_in(scene, self._task.until[1])):
             return None
         return next((f for i, f in enumerate(self._task.facts) if not self._is_true(i, f, scene)), None)
 
@@ -210,11 +214,11 @@ class Execution:
         """Start a statement; it leaves the frames only when its words could be resolved."""
         if isinstance(statement, Do):
             return self._start_call(statement.call, resolver)
-        if isinstance(statement, Assert) and not self._ask(statement.test, resolver):
+        if isinstance(statement, Assert) and not holds_true(statement.test, resolver):
             return self._start_call(statement.recovery, resolver, (statement.test, resolver.variables))
         inner: list[_Frame] = []
         if isinstance(statement, If):
-            body = statement.body if self._ask(statement.test, resolver) else statement.other
+            body = statement.body if holds_true(statement.test, resolver) else statement.other
             inner = [_Frame(part, resolver.variables) for part in body]
         if isinstance(statement, For):
             inner = self._unroll(statement, resolver)
@@ -283,7 +287,7 @@ class Execution:
         task, self._task = self._task, None
         if not task.is_repair:
             self.facts += task.facts
-        if task.until and not self._ask(task.until[0], self._resolve_in(scene, task.until[1])):
+        if task.until and not holds_true(task.until[0], self._resolve_in(scene, task.until[1])):
             return _refuse('what the program asserts is not so, and its remedy did not help')
         return None
 
@@ -297,39 +301,6 @@ class Execution:
 
     def _resolve_in(self, scene: Scene, variables: Mapping[str, Names]) -> Resolver:
         return Resolver(scene, variables, find_exact(self._texts, scene), self._uses)
-
-    def _ask(self, condition: Condition, resolver: Resolver) -> bool:
-        """Return whether a condition is true of the resolver's scene; raise Unresolved where its words fit nothing."""
-        if isinstance(condition, Not):
-            return not self._ask(condition.part, resolver)
-        if isinstance(condition, Join):
-            truths = (self._ask(part, resolver) for part in condition.parts)
-            return all(truths) if condition.word == 'and' else any(truths)
-        if isinstance(condition, Comparison):
-            count, number = len(resolver.match(condition.left.args[0])), condition.right.value
-            return {
-                '>': count > number, '<': count < number, '>=': count >= number,
-                '<=': count <= number, '==': count == number, '!=': count != number,
-            }[condition.sign]  # fmt: skip
-        return check_condition(condition, resolver)
-
-
-def check_condition(call: Call, resolver: Resolver) -> bool:
-    """Return whether a condition such as ``is_in(A, B)`` is true; raise Unresolved where a name fits nothing."""
-    scene, name = resolver.scene, call.function
-    if name == 'exists':
-        return bool(resolver.match(call.args[0]))
-    things = resolver.names(call.args[0])
-    if name == 'is_held':
-        return scene.held in things
-    if name == 'is_clear':
-        return not set(things) & set(find_covers(scene))
-    if name == 'is_open':
-        return all(is_open(thing, scene) for thing in things)
-    places, relations = resolver.names(call.args[1]), relate(scene)
-    if name == 'is_at':
-        return all(any(is_at(thing, place, scene) for place in places) for thing in things)
-    return all(kind_above(thing, relations, name.removeprefix('is_')) in places for thing in things)
 
 
 def find_exact(texts: frozenset[str], scene: Scene) -> frozenset[str]:

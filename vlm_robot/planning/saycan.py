@@ -105,7 +105,7 @@ class SayCanPlanner:
                 steps.append(proposal)
                 scores = [*scores, *self._score(prompt, [self.domain.say(proposal, scene.held)])]
         options = self._combine(steps, scores, self._score_prior(steps, scene, history), scene)
-        chosen, reason, asks = self._choose(options)
+        chosen, reason, asks = self.choose(options)
         question = write_question(list_choices(sentence, scene)) if asks else None
         if question:
             reason = f'several things fit; say which one: {", ".join(question.choices) or "nothing is in view"}'
@@ -216,7 +216,7 @@ class SayCanPlanner:
             )
         return tuple(sorted(options, key=lambda option: (-option.product, -option.language)))
 
-    def _choose(self, options: Sequence[OptionScore]) -> tuple[OptionScore, str, bool]:
+    def choose(self, options: Sequence[OptionScore]) -> tuple[OptionScore, str, bool]:
         """Return the chosen option and, where that is a refusal, why, and whether it asks which one."""
         refusals = [option for option in options if option.step.skill == 'refuse']
         impossible = [option for option in options if option.affordance == 0 and option.step.skill != 'refuse']

@@ -1,0 +1,120 @@
+"""
+A program and SayCan together: what the words say is told by both, what the robot can by the affordance.
+
+``say(option) = p * [option is the program's next step] + (1 - p) * SayCan's language score``, where p is the
+probability that the language model gave its program. A program that the model was sure of decides; where it was
+not, the options that SayCan scores one by one do. Everything else, the affordance above all, is SayCan's
+(arXiv 2204.01691); the program is ProgPrompt's (arXiv 2209.11302).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+import time
+
+from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, SkillResult, Step, StepRecord
+from vlm_robot.errors import ConfigError, PlanError
+from vlm_robot.planning.dialogue import Dialogue
+from vlm_robot.planning.progprompt import ProgPromptPlanner
+from vlm_robot.planning.prompt import History
+from vlm_robot.planning.saycan import Projection, SayCanPlanner
+
+MOST_RETURNS = 3  # times a projected plan may come back to the same scene
+
+
+@dataclass(frozen=True)
+class MixtureConfig:
+    """How much a program counts beside SayCan's scores."""
+
+    exponent: float = 1.0  # of the program's probability; below 1 trusts programs more, above 1 less
+    sure: float = 1.0  # 0..1, weight of the program above which SayCan's options are not scored; 1 scores always
+
+    def __post_init__(self):
+        """Check ranges."""
+        if not self.exponent > 0 or not 0 <= self.sure <= 1:
+            raise ConfigError(f'mixture: exponent must be above 0 and sure in [0, 1], got {self}')
+
+
+class MixturePlanner:
+    """Chooses the next skill by the program and by SayCan's scores at once."""
+
+    def __init__(self, program: ProgPromptPlanner, saycan: SayCanPlanner, config: MixtureConfig = MixtureConfig()):
+        """Join two planners of one model."""
+        self.program, self.saycan, self.config = program, saycan, config
+        self.model, self.domain = saycan.model, saycan.domain
+
+    @property
+    def dialogue(self) -> Dialogue:
+        """Return the earlier turns, which programs refer to."""
+        return self.program.dialogue
+
+    @dialogue.setter
+    def dialogue(self, dialogue: Dialogue) -> None:
+        self.program.dialogue = dialogue
+
+    def decide(self, sentence: str, scene: Scene, history: History | None = None) -> Decision:
+        """Return the chosen next step and every option with its scores, best first."""
+        started = time.perf_counter()
+        wish = self.program.decide(sentence, scene, history)
+        weight = wish.chosen.language**self.config.exponent
+        if weight > self.config.sure or weight >= 1:
+            return wish
+        rival = self.saycan.decide(sentence, scene, history)
+        options = _mix(wish.chosen, rival.options, weight)
+        decision = self._choose(wish, rival, options)
+        return replace(decision, seconds=time.perf_counter() - started)
+
+    def plan(self, sentence: str, scene: Scene) -> Plan:
+        """Return a whole plan by symbolic roll-out; it ends in ``done``, or in ``refuse`` with a reason."""
+        return self.project(sentence, scene).plan
+
+    def project(self, sentence: str, scene: Scene) -> Projection:
+        """Return a whole plan and its decisions; nothing moves."""
+        history, decisions, seen = self.domain.begin(scene), [], [scene]
+        reason, question = '', None
+        while True:
+            decision = self.decide(sentence, scene, history)
+            decisions.append(decision)
+            step = decision.chosen.step
+            if step.skill in ('done', 'refuse'):
+                reason, question = decision.reason, decision.question
+                break
+            after, result = self._imagine(step, scene)
+            if seen.count(after) > MOST_RETURNS or len(seen) > self.saycan.config.max_steps:
+                reason = 'the plan goes in circles'
+                break
+            history = history.add(StepRecord(decision, result, self.domain.observe(scene, after, step, result)))
+            seen.append(after)
+            scene = after
+        steps = tuple(decision.chosen.step for decision in decisions)
+        plan = Plan(steps, reason, self.program.write(sentence, seen[0]).text, question)
+        return Projection(plan, tuple(decisions))
+
+    def _imagine(self, step: Step, scene: Scene) -> tuple[Scene, SkillResult]:
+        try:
+            return self.domain.apply(step, scene), SkillResult(True)
+        except PlanError as error:
+            return scene, SkillResult(False, str(error))
+
+    def _choose(self, wish: Decision, rival: Decision, options: tuple[OptionScore, ...]) -> Decision:
+        """Return the decision on mixed options; a refusal speaks with the voice that refuses louder."""
+        chosen, reason, _ = self.saycan.choose(options)
+        if chosen.step.skill != 'refuse':
+            return Decision(chosen, options)
+        if wish.chosen.step.skill == 'refuse':
+            chosen = next(option for option in options if option.step == wish.chosen.step)
+            return Decision(chosen, options, wish.reason, question=wish.question)
+        if rival.chosen.step.skill == 'refuse':
+            return Decision(chosen, options, rival.reason, question=rival.question)
+        return Decision(chosen, options, reason or self.domain.not_understood)
+
+
+def _mix(wish: OptionScore, rivals: tuple[OptionScore, ...], weight: float) -> tuple[OptionScore, ...]:
+    """Return all options with both scores mixed, best product first."""
+    if not any(option.step == wish.step for option in rivals):
+        rivals = (*rivals, replace(wish, language=0.0))
+    mixed = []
+    for option in rivals:
+        language = weight * (option.step == wish.step) + (1 - weight) * option.language
+        mixed.append(replace(option, language=language, product=language * option.affordance))
+    return tuple(sorted(mixed, key=lambda option: (-option.product, -option.language)))
