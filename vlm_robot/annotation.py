@@ -97,6 +97,12 @@ def draw_decision(decision: Decision, top: int = 6, title: str = '') -> np.ndarr
     return picture
 
 
+def draw_decisions(decisions: Sequence[Decision], title: str = '') -> np.ndarray:
+    """Return the bars of several decisions, one below the other."""
+    pictures = [draw_decision(item, title=f'{number}. {title}') for number, item in enumerate(decisions, start=1)]
+    return np.concatenate(pictures) if pictures else np.full((ROW_PX, TEXT_PX, 3), PAPER, np.uint8)
+
+
 def _tell_reason(decision: Decision) -> str:
     if decision.question is not None:
         return f'asks: {decision.question.text}'

@@ -1,8 +1,8 @@
 """
 The command line ``vlm-robot``: every command teaches itself with ``--help`` and exits with 0 only on success.
 
-Exit codes: 0 success, 1 an error with a reason, 2 wrong usage, 3 the task was refused or failed. Models are
-loaded inside the commands that use them, so that ``--help`` is instant.
+Exit codes: 0 success, 1 an error with a reason, 2 wrong usage, 3 the task was refused, failed, or ended in a
+question that nobody answered. Models are loaded inside the commands that use them, so that ``--help`` is instant.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from rich.markup import escape
 import typer
 
 from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
-from vlm_robot.errors import name_nearest, ScenarioError, VlmRobotError
-from vlm_robot.evaluation import commands
+from vlm_robot.errors import VlmRobotError
+from vlm_robot.evaluation import commands, talking
+from vlm_robot.resources import find_scenario
 
 app = typer.Typer(
     name='vlm-robot',
@@ -36,24 +37,13 @@ app.add_typer(train_app, name='train')
 app.add_typer(measure_app, name='measure')
 app.command()(commands.evaluate)
 app.command()(commands.report)
+app.command()(talking.plan)
+app.command()(talking.decide)
+app.command()(talking.chat)
 
 Json = Annotated[Path | None, typer.Option('--json', help='Also write the result as JSON to this file.')]
 Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same table, light and cameras.')]
 ConfigFile = Annotated[Path | None, typer.Option('--config', help='YAML with settings; config/*.yaml are examples.')]
-
-
-def find_scenario(name: str) -> Path:
-    """Return the file of a scenario given by name or path; raise ScenarioError listing what exists."""
-    from vlm_robot.resources import find
-
-    path = Path(name)
-    if path.suffix in ('.yaml', '.yml') or path.is_file():
-        return path
-    folder = find('sim/scenarios')
-    known = [p.stem for p in folder.glob('*.yaml')]
-    if name not in known:
-        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {sorted(known)} or a YAML file")
-    return folder / f'{name}.yaml'
 
 
 def write_json_file(data, path: Path | None) -> None:
@@ -83,11 +73,15 @@ def task(
     scenario: Annotated[str, typer.Option(help='Name of a scenario or a YAML file.')] = 'blocks_and_bowls',
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help='Folder for pictures, film and report.')] = None,
+    answer: talking.Answers = None,
     json_file: Json = None,
     config: ConfigFile = None,
 ) -> None:
     """
     Carry out one sentence in the simulator, without ROS.
+
+    Where words fit several things the robot asks: --answer answers, else the terminal is asked; without either the
+    task ends as refused with the question and the choices.
 
     Example: vlm-robot task "put the red block in the green bowl" --out out/task
     """
@@ -97,8 +91,10 @@ def task(
     path = find_scenario(scenario)
     from vlm_robot.evaluation.tasks import run_sentence
 
-    report = run_sentence(sentence, path, seed, out, config)
+    report = run_sentence(sentence, path, seed, out, config, answer or ())
     write_json_file(report, json_file)
+    for note in report['notes']:
+        console.print(note, style='cyan', highlight=False, markup=False)
     console.print(tell_end(report['status'], report['reason']), highlight=False)
     if out:
         console.print(f'pictures and report: {out}')

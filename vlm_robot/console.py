@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 import sys
 
 from rich.console import Console
@@ -73,6 +73,12 @@ def ask_person(question: Question) -> str:
         return console.input('your answer: ').strip()
     except EOFError:
         return ''
+
+
+def answer_with(given: Iterable[str]) -> Callable[[Question], str]:
+    """Return a function that answers questions: first with the given answers in turn, then by asking a person."""
+    left = iter(given)
+    return lambda question: next(left, '') or ask_person(question)
 
 
 def end_table() -> None:

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 import sys
 
-from vlm_robot.errors import ConfigError
+from vlm_robot.errors import ConfigError, name_nearest, ScenarioError
 
 PACKAGE = 'vlm_robot'
 
@@ -43,6 +43,18 @@ def find(relative: str | Path) -> Path:
         f"resource '{relative}' was not found; searched: {[str(root) for root in roots]}; "
         'install the package again or, after colcon build, source install/setup.bash'
     )
+
+
+def find_scenario(name: str) -> Path:
+    """Return the file of a scenario given by name or path; raise ScenarioError listing what exists."""
+    path = Path(name)
+    if path.suffix in ('.yaml', '.yml') or path.is_file():
+        return path
+    folder = find('sim/scenarios')
+    known = [p.stem for p in folder.glob('*.yaml')]
+    if name not in known:
+        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {sorted(known)} or a YAML file")
+    return folder / f'{name}.yaml'
 
 
 def _roots() -> Iterator[Path]:

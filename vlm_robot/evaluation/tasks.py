@@ -7,6 +7,7 @@ the scenario's own goal where the sentence is the scenario's own.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from rich.live import Live
 from vlm_robot.agent import Agent, CameraEyes
 from vlm_robot.annotation import draw_decision, draw_detections, write_film, write_image
 from vlm_robot.config import load_config
-from vlm_robot.console import console, end_table, tabulate_plan
-from vlm_robot.datatypes import Step, StepRecord, TaskResult, WorldState
+from vlm_robot.console import answer_with, console, end_table, tabulate_plan
+from vlm_robot.datatypes import Question, Step, StepRecord, TaskResult, WorldState
 from vlm_robot.evaluation.episodes import describe_record
 from vlm_robot.evaluation.loading import load_stack
 from vlm_robot.evaluation.story import write_story
@@ -33,10 +34,13 @@ FRAME_STEPS = round(0.25 / TIME_STEP)  # physics steps between two frames of the
 PREDICATE_OF = {'place_in': 'in', 'place_on': 'on', 'place_at': 'at'}
 
 
-def run_sentence(sentence: str, scenario: Path, seed: int, out: Path | None, config: Path | None) -> dict:
+def run_sentence(
+    sentence: str, scenario: Path, seed: int, out: Path | None, config: Path | None, answers: Sequence[str] = ()
+) -> dict:
     """
     Carry out a sentence with cameras and physics and return the report as plain data.
 
+    :param answers: to questions, in turn; after the last one the terminal is asked.
     :raises SentenceError: the sentence cannot be a command; nothing is loaded for it.
     :raises ScenarioError: the scenario cannot be read.
     """
@@ -48,7 +52,7 @@ def run_sentence(sentence: str, scenario: Path, seed: int, out: Path | None, con
     try:
         agent = stack.build_agent(world, episode, sees=True)
         film = Film(world, episode) if out else None
-        result, pictures = _run_live(agent, sentence)
+        result, pictures = _run_live(agent, sentence, answer_with(answers))
         result = confirm(result, episode, world)
         report = describe_task(result) | {'scenario': episode.scenario, 'seed': episode.seed}
         if out:
@@ -58,7 +62,7 @@ def run_sentence(sentence: str, scenario: Path, seed: int, out: Path | None, con
         world.close()
 
 
-def _run_live(agent: Agent, sentence: str) -> tuple[TaskResult, list]:
+def _run_live(agent: Agent, sentence: str, answer: Callable[[Question], str]) -> tuple[TaskResult, list]:
     records: list[StepRecord] = []
     pictures: list = []
     with Live(tabulate_plan(sentence, records, 'looking'), console=console, refresh_per_second=4) as live:
@@ -69,7 +73,14 @@ def _run_live(agent: Agent, sentence: str) -> tuple[TaskResult, list]:
             live.update(tabulate_plan(sentence, records))
 
         agent.on_step_start = lambda step: live.update(tabulate_plan(sentence, records, format_step(step)))
-        result = agent.run(sentence, note)
+
+        def ask(question: Question) -> str:
+            live.stop()  # a table that redraws itself would write over what is typed
+            words = answer(question)
+            live.start(refresh=True)
+            return words
+
+        result = agent.run(sentence, note, ask=ask)
         live.update(tabulate_plan(sentence, records))
     end_table()
     return result, pictures
