@@ -96,18 +96,12 @@ def test_wrong_hands_are_refused_by_the_skills_and_learned():
 
 
 def test_training_writes_checkpoint_card_picture_and_figures(tmp_path):
-    rng = np.random.default_rng(4)
-    figures = train(
-        build_attempts(200, rng), build_attempts(80, rng), tmp_path, SuccessTrainingConfig(hidden=4, steps=30)
-    )
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        'README.md', 'metrics.json', 'model.safetensors', 'reliability.png',
-    ]  # fmt: skip
-    assert (
-        json.loads((tmp_path / 'metrics.json').read_text())['possible']['learned']['n']
-        == figures['possible']['learned']['n']
-    )
-    assert f'n = {figures["possible"]["learned"]["n"]}' in (tmp_path / 'README.md').read_text()
+    rng, quick = np.random.default_rng(4), SuccessTrainingConfig(hidden=4, steps=30)
+    learned = train(build_attempts(200, rng), build_attempts(80, rng), tmp_path, quick)['possible']['learned']
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ['README.md', 'metrics.json', 'model.safetensors', 'reliability.png']
+    assert json.loads((tmp_path / 'metrics.json').read_text())['possible']['learned']['n'] == learned['n']
+    assert f'n = {learned["n"]}' in (tmp_path / 'README.md').read_text()
     low, high = learned['brier_interval']
     assert low <= learned['brier'] <= high
     with pytest.raises(ConfigError):
