@@ -7,8 +7,9 @@ from vlm_robot.errors import ModelError
 from vlm_robot.language.language_model import ScriptedLanguageModel
 from vlm_robot.planning.closed_loop import run_task
 from vlm_robot.planning.dialogue import Dialogue, Listener, MAX_TURNS
+from vlm_robot.planning.progprompt import ProgPromptPlanner, ProgramConfig
 from vlm_robot.planning.saycan import SayCanPlanner
-from vlm_robot.planning.symbolic import apply
+from vlm_robot.planning.symbolic import apply, relate
 
 
 def carry_out(scene):
@@ -119,3 +120,83 @@ def test_a_model_that_fails_ends_the_task_and_nothing_moves(scene):
     assert result.status == 'failed'
     assert 'server is down' in result.reason
     assert moved == []
+
+
+class Author(ScriptedLanguageModel):
+    """A model that writes a program for the last sentence of the prompt."""
+
+    def __init__(self, **programs):
+        super().__init__({})
+        self.programs = {sentence.replace('_', ' '): text for sentence, text in programs.items()}
+
+    def generate(self, prompt, max_new_tokens=64, stop=(), grammar=''):
+        self.prompts.append(prompt)
+        sentence = prompt.rstrip().splitlines()[-2].removeprefix('# ')
+        return self.programs[sentence]
+
+
+def converse(model, scene, *sentences, ask=None):
+    """Carry out sentences one after the other on a symbolic table; return results and scenes."""
+    dialogue, ends, world = Dialogue(), [], {'scene': scene}
+
+    def act(step):
+        world['scene'] = apply(step, world['scene'])
+        return SkillResult(True)
+
+    for sentence in sentences:
+        listener = Listener(ProgPromptPlanner(model, ProgramConfig(constrained=False)), dialogue)
+        result = listener.end(run_task(sentence, listener, lambda: world['scene'], act, ask=ask))
+        ends.append((result, world['scene']))
+    return ends
+
+
+def test_undo_brings_back_what_the_last_sentence_moved(scene):
+    model = Author(
+        put_the_red_block_in_the_green_bowl="    put(the('red block'), the('green bowl'))\n",
+        undo_that='    undo()\n',
+    )
+    (first, moved), (second, back) = converse(model, scene, 'put teh red block in the green bowl', '元に戻して')
+    assert (first.status, second.status) == ('done', 'done'), second.reason
+    assert relate(moved)['red block'] == ('in', 'green bowl')
+    assert back.get('red block').p_base[:2] == pytest.approx(scene.get('red block').p_base[:2], abs=1e-3)
+    assert first.records[0].decision.line == 1
+
+
+def test_earlier_sentences_and_programs_stand_in_the_prompt(scene):
+    model = Author(
+        put_the_red_block_in_the_green_bowl="    put(the('red block'), the('green bowl'))\n",
+        do_the_same_with_the_blue_one="    put(the('blue block'), the('green bowl'))\n",
+    )
+    ends = converse(model, scene, 'put the red block in the green bowl', 'do the same with the blue one')
+    assert [result.status for result, _ in ends] == ['done', 'done']
+    last = model.prompts[-1]
+    assert "# put the red block in the green bowl\ndef task():\n    put(the('red block'), the('green bowl'))" in last
+    assert relate(ends[-1][1])['blue block'] == ('in', 'green bowl')
+
+
+def test_a_question_is_asked_and_its_answer_carried_out(scene):
+    model = Author()
+    model.programs = {
+        'put the block in the green bowl': "    put(the('block'), the('green bowl'))\n",
+        'put the block in the green bowl; which one? the blue block': "    put(the('blue block'), the('green bowl'))\n",
+    }
+    asked = []
+
+    def ask(question):
+        asked.append(question)
+        return 'the blue blcok'
+
+    ((result, after),) = converse(model, scene, 'put the block in the green bowl', ask=ask)
+    assert result.status == 'done', result.reason
+    assert set(asked[0].choices) == {'red block', 'blue block', 'yellow block'}
+    assert relate(after)['blue block'] == ('in', 'green bowl')
+    assert "read 'blcok' as 'block'" in result.notes
+
+
+def test_a_question_that_nobody_answers_ends_as_refused(scene):
+    model = Author(put_the_block_in_the_green_bowl="    put(the('block'), the('green bowl'))\n")
+    ((result, after),) = converse(model, scene, 'put the block in the green bowl')
+    assert result.status == 'refused'
+    assert result.plan.question is not None
+    assert result.reason == result.plan.question.text
+    assert after is scene

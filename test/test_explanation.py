@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from vlm_robot.datatypes import Decision, OptionScore, Question, Step
-from vlm_robot.planning.explanation import explain
+from vlm_robot.planning.explanation import explain, find_line
+from vlm_robot.planning.program import parse_program
 
 OPTIONS = tuple(
     OptionScore(Step('pick', f'{colour} block'), f'pick up the {colour} block', -1.0, say, can, say * can, reason)
@@ -33,3 +34,17 @@ def test_the_chosen_option_is_always_told_and_the_rest_summed():
 def test_a_question_is_the_reason():
     asking = Decision(OPTIONS[0], OPTIONS, 'x', question=Question('Which block?'))
     assert 'because of a question: Which block?' in explain(asking)[0]
+
+
+def test_every_statement_is_found_on_its_line():
+    text = (
+        "    # 1: first\n    for b in all('block'):\n        if is_clear(b):\n            go_home()\n"
+        "        else:\n            go_home()\n    go_home()\n"
+    )
+    program = parse_program(text)
+    comment, loop, last = program.body
+    (condition,) = loop.body
+    found = [comment, loop, condition, *condition.body, None, *condition.other, last]
+    assert [find_line(program, item) for item in found] == [1, 2, 3, 4, 0, 6, 7]
+    assert len(found) == len(text.splitlines())
+    assert find_line(program, parse_program('    go_home()\n').body[0]) == 0

@@ -104,6 +104,7 @@ class Execution:
         self.program, self.moves, self.config, self.affordance = program, tuple(moves), config, affordance
         self.facts: list[Fact] = []  # of the statements that are done, in order
         self._frames = [_Frame(statement, {}) for statement in reversed(program.body)]
+        self.current: Statement | None = None  # the statement that was begun last
         self._task: _Task | None = None
         self._deeds: set[int] = set()  # indices of deeds of the running statement that are done
         self._uses: Counter[str] = Counter()
@@ -204,6 +205,7 @@ class Execution:
         if self._statements > self.config.max_statements:
             return _refuse(f'the program has more than {self.config.max_statements} steps')
         frame = self._frames[-1]
+        self.current = frame.statement
         resolver = self._resolve_in(scene, frame.variables)
         try:
             return self._start(frame.statement, resolver)

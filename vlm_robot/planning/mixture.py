@@ -62,7 +62,8 @@ class MixturePlanner:
         rival = self.saycan.decide(sentence, scene, history)
         options = _mix(wish.chosen, rival.options, weight)
         decision = self._choose(wish, rival, options)
-        return replace(decision, seconds=time.perf_counter() - started)
+        line = wish.line if decision.chosen.step == wish.chosen.step else 0
+        return replace(decision, seconds=time.perf_counter() - started, line=line)
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
         """Return a whole plan by symbolic roll-out; it ends in ``done``, or in ``refuse`` with a reason."""

@@ -20,6 +20,7 @@ from vlm_robot.language.language_model import LanguageModel, write
 from vlm_robot.planning.affordance import AffordanceConfig, judge
 from vlm_robot.planning.dialogue import Dialogue
 from vlm_robot.planning.domain import TABLE
+from vlm_robot.planning.explanation import find_line
 from vlm_robot.planning.interpreter import Execution, InterpreterConfig, Ruling
 from vlm_robot.planning.options import say
 from vlm_robot.planning.program import parse_program
@@ -180,4 +181,5 @@ class ProgPromptPlanner:
             p * can.value,
             can.reason,
         )
-        return Decision(option, (option,), ruling.reason, time.perf_counter() - started, ruling.question)
+        line = find_line(run.written.program, run.execution.current) if run.execution and run.written.program else 0
+        return Decision(option, (option,), ruling.reason, time.perf_counter() - started, ruling.question, line)
