@@ -36,7 +36,7 @@ _LINK = '<link name="{name}"><inertial><mass value="{mass}"/><inertia ixx="1" iy
 _LOOK = '<visual><origin xyz="{xyz}"/><geometry><cylinder radius="{radius}" length="{height}"/></geometry>\
 <material name="m{radius}"><color rgba="{colour} 1"/></material></visual>'
 _JOINT = '<joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/><axis xyz="{axis}"/>\
-<limit lower="-9" upper="9" effort="20000" velocity="5"/></joint>'
+<limit lower="-999" upper="999" effort="20000" velocity="5"/></joint>'
 
 
 def write_urdf(folder: Path) -> Path:
@@ -55,7 +55,7 @@ def write_urdf(folder: Path) -> Path:
     joints = (
         _JOINT.format(name='base_x', kind='prismatic', parent='map', child='slide_x', axis='1 0 0')
         + _JOINT.format(name='base_y', kind='prismatic', parent='slide_x', child='slide_y', axis='0 1 0')
-        + _JOINT.format(name='base_turn', kind='continuous', parent='slide_y', child='chassis', axis='0 0 1')
+        + _JOINT.format(name='base_turn', kind='revolute', parent='slide_y', child='chassis', axis='0 0 1')
         + _JOINT.format(name='mount', kind='fixed', parent='chassis', child='panda_link0', axis='0 0 1')
     )
     path = folder / 'mobile_panda.urdf'
