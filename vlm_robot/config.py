@@ -22,7 +22,7 @@ from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.perception.lifting import LiftingConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
-from vlm_robot.planning.planner import PlannerConfig
+from vlm_robot.planning.planners import PlannerConfig
 from vlm_robot.scene.association import TrackerConfig
 from vlm_robot.skills.motions import SkillConfig
 from vlm_robot.vocabulary import list_labels

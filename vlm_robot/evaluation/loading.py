@@ -6,7 +6,7 @@ from vlm_robot.config import AgentConfig
 from vlm_robot.evaluation.episodes import Stack
 from vlm_robot.language.language_loading import load_language_model
 from vlm_robot.perception.owlvit import OwlVitDetector
-from vlm_robot.planning.planner import build_planner
+from vlm_robot.planning.planners import build_planner
 
 
 def load_stack(config: AgentConfig, sees: bool = True) -> Stack:

@@ -27,7 +27,7 @@ SCOPES = {'': (), 'b': ('b',), 'p': ('p',), 'bp': ('b', 'p')}
 
 _HEAD = r"""
 start: statement{{1,{statements}}} "\n"
-statement: "    " line "\n" | comment | loop_b | loop_p | loop_bp | choice
+statement: comment? ("    " line "\n" | loop_b | loop_p | loop_bp | choice)
 comment: "    # " COMMENT "\n"
 loop_b: "    for b in " things ":\n" inner_b
 loop_p: "    for p in " (tour | all2) ":\n" inner_p
