@@ -6,6 +6,7 @@ import pytest
 
 from vlm_robot.datatypes import Scene, SceneObject, Step
 from vlm_robot.errors import ConfigError, PlanError
+from vlm_robot.furniture import set_opening
 from vlm_robot.planning.affordance import AffordanceConfig, judge
 from vlm_robot.planning.options import build_options
 from vlm_robot.planning.symbolic import apply
@@ -207,3 +208,82 @@ def test_options_name_what_is_absent_and_fit_the_hand(scene):
     assert Step('place_at', 'red block', 'top left corner') in held
     assert not any(step.skill == 'pick' for step in held)
     assert len(set(free)) == len(free)
+
+
+@pytest.fixture
+def furnished(scene):
+    """Return the table with a closed drawer, a pile, and the yellow block on the blue one."""
+    things = (
+        SceneObject('drawer', 'drawer', set_opening(0.0), (0.16, 0.10, 0.05)),
+        SceneObject('pile', 'pile', (0.60, -0.25, 0.006), (0.06, 0.06, 0.012)),
+    )
+    stacked = apply(Step('place_on', 'yellow block', 'blue block'), hold(scene, 'yellow block'))
+    return replace(stacked, objects=stacked.objects + things)
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        Step('open_drawer', 'drawer'),
+        Step('push', 'red block', 'left'),
+        Step('push', 'red block', 'spot 450 left 250'),
+        Step('sweep', 'pile', 'left side'),
+        Step('unstack', 'blue block'),
+        Step('unstack', 'yellow block'),
+    ],
+)
+def test_furniture_and_pushes_are_possible(step, furnished):
+    assert judge(step, furnished).value == 1
+    full = hold(furnished, 'red block')
+    assert judge(step, full).reason == 'the hand already holds the red block'
+    gone = replace(furnished, objects=tuple(o for o in furnished.objects if o.name != step.target), relations=())
+    assert judge(step, gone).reason == f'there is no {step.target} in view'
+    assert judge(step, furnished, AffordanceConfig(kind='presence')).value == 1
+
+
+@pytest.mark.parametrize(
+    ('step', 'reason'),
+    [
+        (Step('push', 'blue block', 'left'), 'the yellow block is on top of the blue block'),
+        (Step('push', 'yellow block', 'left'), 'does not lie on the table'),
+        (Step('push', 'red block', 'moon'), 'no place called moon'),
+        (Step('push', 'green bowl', 'left'), 'is no block'),
+        (Step('unstack', 'red block'), 'nothing lies on the red block'),
+        (Step('open_drawer', 'green bowl'), 'is no drawer'),
+        (Step('sweep', 'red block', 'middle'), 'is no pile'),
+        (Step('sweep', 'pile', 'moon'), 'no place called moon'),
+        (Step('pick', 'drawer'), 'too wide'),
+        (Step('hand_over', 'red block'), 'the hand is empty'),
+    ],
+)
+def test_what_furniture_and_pushes_forbid(step, reason, furnished):
+    judged = judge(step, furnished)
+    assert judged.value == 0
+    assert reason in judged.reason
+
+
+def test_drawer_must_be_open_and_what_is_so_already_is_needless(furnished):
+    opened = move(furnished, 'drawer', p_base=set_opening(0.11))
+    into = Step('place_in', 'red block', 'drawer')
+    assert 'not open' in judge(into, hold(furnished, 'red block')).reason
+    assert judge(into, hold(opened, 'red block')).value == 1
+    assert 0 < judge(Step('open_drawer', 'drawer'), opened).value < 0.1
+    assert judge(Step('close_drawer', 'drawer'), opened).value == 1
+    assert 0 < judge(Step('close_drawer', 'drawer'), furnished).value < 0.1
+    shut_in = move(furnished, 'red block', p_base=set_opening(0.0))
+    assert 'lies in the drawer, which is not open' in judge(Step('pick', 'red block'), shut_in).reason
+
+
+def test_hands_give_what_they_hold(furnished):
+    held = hold(furnished, 'red block')
+    assert judge(Step('hand_over', 'red block'), held).value == 1
+    assert 'not the blue block' in judge(Step('hand_over', 'blue block'), held).reason
+
+
+def test_thing_in_the_way_hinders_a_push(furnished):
+    x, y, _ = furnished.get('red block').p_base
+    free = judge(Step('push', 'red block', 'left'), furnished).value
+    blocked = move(furnished, 'green bowl', p_base=(x, y - 0.12, 0.0))
+    judged = judge(Step('push', 'red block', 'left'), blocked)
+    assert judged.value < free
+    assert 'the green bowl is in the way' in judged.reason

@@ -14,6 +14,8 @@ import math
 
 from vlm_robot.datatypes import Scene, SceneObject, Step
 from vlm_robot.errors import ConfigError, name_nearest
+from vlm_robot.furniture import DIRECTIONS, DRAWER
+from vlm_robot.planning.furniture_rules import find_shut_drawer, judge_drawer, RULES
 from vlm_robot.planning.parsing import PLACE_SKILLS
 from vlm_robot.planning.success_predictor import explain_doubt, load_predictor
 from vlm_robot.planning.symbolic import CLEARANCE, find_covers, relate
@@ -84,15 +86,35 @@ def judge_by_rules(step: Step, scene: Scene, config: AffordanceConfig = Affordan
         return _judge_pick(step.target, scene, config)
     if step.skill in PLACE_SKILLS:
         return _judge_place(step, scene, config)
+    if step.skill == 'hand_over':
+        return Affordance(0.0, _find_wrong_hand(step, scene)) if _find_wrong_hand(step, scene) else Affordance(1.0)
+    if step.skill in RULES:
+        return _judge_furniture(step, scene)
     return Affordance(0.0, f"there is no skill '{step.skill}'")
+
+
+def _judge_furniture(step: Step, scene: Scene) -> Affordance:
+    if scene.held:
+        return Affordance(0.0, f'the hand already holds the {scene.held}')
+    if scene.find(step.target) is None:
+        return Affordance(0.0, explain_absence(step.target, scene))
+    return Affordance(*RULES[step.skill](step, scene))
+
+
+def _find_wrong_hand(step: Step, scene: Scene) -> str:
+    """Return why the hand cannot let go of what a step names; empty where it can."""
+    if not scene.held:
+        return 'the hand is empty'
+    return '' if step.target in ('', scene.held) else f'the hand holds the {scene.held}, not the {step.target}'
 
 
 def _judge_presence(step: Step, scene: Scene, ruled: Affordance) -> Affordance:
     """Return 1 where all that the step names is in view and the hand fits, whatever else forbids it."""
     if ruled.value > 0:
         return Affordance(1.0)
-    wrong_hand = bool(scene.held) == (step.skill == 'pick') or (scene.held and step.target not in ('', scene.held))
-    places = find_place(step.destination) is not None or not step.destination
+    takes = step.skill == 'pick' or step.skill in RULES  # with an empty hand
+    wrong_hand = bool(scene.held) if takes else bool(_find_wrong_hand(step, scene))
+    places = find_place(step.destination) is not None or step.destination in DIRECTIONS or not step.destination
     there = [places or scene.find(step.destination) is not None, not step.target or scene.find(step.target) is not None]
     itself = step.destination == (step.target or scene.held)
     return Affordance(1.0) if all(there) and not wrong_hand and not itself else ruled
@@ -116,16 +138,18 @@ def _judge_pick(name: str, scene: Scene, config: AffordanceConfig) -> Affordance
     if cover:
         return Affordance(0.0, f'the {cover} is on top of the {name}')
     too_wide = shape_of(item.label) != 'block' and min(item.size[:2]) > config.grip_width
-    if too_wide or shape_of(item.label) == 'bowl':
+    if too_wide or shape_of(item.label) in ('bowl', DRAWER):
         return Affordance(0.0, f'the {name} is too wide for the gripper')
+    drawer = find_shut_drawer(item, scene)
+    if drawer:
+        return Affordance(0.0, f'the {name} lies in the {drawer}, which is not open; open it first')
     return _judge_reach(item, config)
 
 
 def _judge_place(step: Step, scene: Scene, config: AffordanceConfig) -> Affordance:
-    if not scene.held:
-        return Affordance(0.0, 'the hand is empty')
-    if step.target not in ('', scene.held):
-        return Affordance(0.0, f'the hand holds the {scene.held}, not the {step.target}')
+    wrong_hand = _find_wrong_hand(step, scene)
+    if wrong_hand:
+        return Affordance(0.0, wrong_hand)
     if step.skill == 'place_at':
         return _judge_location(step.destination, scene)
     item = scene.find(step.destination)
@@ -133,6 +157,8 @@ def _judge_place(step: Step, scene: Scene, config: AffordanceConfig) -> Affordan
         return Affordance(0.0, f'the {scene.held} cannot be put on itself')
     if item is None:
         return Affordance(0.0, explain_absence(step.destination, scene))
+    if step.skill == 'place_in' and shape_of(item.label) == DRAWER:
+        return Affordance(*judge_drawer(item, scene))
     if step.skill == 'place_in':
         if shape_of(item.label) != 'bowl':
             return Affordance(0.0, f'the {item.name} is no bowl')
