@@ -42,7 +42,7 @@ vlm-robot bench
 def evaluate(  # noqa: PLR0913 -- one argument per option
     suite: Annotated[str, typer.Argument(help='A name from the list, a YAML file, or `all`.')],
     tier: Annotated[str, typer.Option(help='T0, T1 plans; T2 physics, true poses; T3 cameras; T4 disturbed.')] = 'T2',
-    planner: Annotated[str, typer.Option(help='both, saycan or program.')] = 'both',
+    planner: Annotated[str, typer.Option(help='both, saycan or program; default: as the settings say.')] = '',
     baseline: Annotated[
         str,
         typer.Option(

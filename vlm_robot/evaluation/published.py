@@ -24,6 +24,7 @@ class Row:
 
     :param must: measure -> least value; measures are keys of a report, dots lead inwards.
     :param beside: published numbers in words.
+    :param planner: empty for what the settings say.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Row:
     episodes: int
     must: tuple[tuple[str, float], ...] = ()
     beside: str = ''
-    planner: str = 'both'
+    planner: str = ''
     baseline: str = ''
     group: str = ''
 
@@ -40,7 +41,7 @@ class Row:
     def command(self) -> str:
         """Return the command that runs this row alone."""
         words = ['vlm-robot evaluate', self.suite, '--tier', self.tier, '--episodes', str(self.episodes)]
-        if self.planner != 'both':
+        if self.planner:
             words += ['--planner', self.planner]
         if self.baseline:
             words += ['--baseline', self.baseline]

@@ -83,7 +83,7 @@ def find_run(row: Row, runs: Sequence[tuple[dict, Path]]) -> dict | None:
         report
         for report, _ in runs
         if (report['suite'], report['tier'], report['baseline']) == wanted
-        and (report['planner'] == row.planner or report['baseline'] in ('oracle', 'regex') or row.suite == 'kitchen')
+        and (row.planner in ('', report['planner']) or row.suite == 'kitchen')
     ]
     return max(fitting, key=lambda report: report['n'], default=None)
 

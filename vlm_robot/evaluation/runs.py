@@ -22,13 +22,12 @@ from vlm_robot.evaluation.catalogue import find_suite, KITCHEN
 from vlm_robot.evaluation.episodes import EpisodeResult, find_tier, run_episode, Stack, Tier
 from vlm_robot.evaluation.failures import record_episode
 from vlm_robot.evaluation.journal import to_plain
-from vlm_robot.evaluation.metering import MeteredModel
+from vlm_robot.evaluation.metering import Meter
 from vlm_robot.evaluation.metrics import attribute_failure
 from vlm_robot.language.language_loading import load_language_model
 from vlm_robot.perception.owlvit import OwlVitDetector
-from vlm_robot.planning.saycan import SayCanPlanner
+from vlm_robot.planning.planners import build_planner, KINDS
 
-PLANNERS = ('both', 'saycan', 'program')
 RECORDS = ('none', 'failures', 'all')
 WITHOUT_MODEL = ('oracle', 'regex', 'affordance-only')
 KITCHEN_PLANNERS = {
@@ -44,6 +43,7 @@ class RunSpec:
     """
     One row of a table: how every episode of a run is done.
 
+    :param planner: ``both``, ``saycan`` or ``program``; empty for what the settings say.
     :param disturbed: things go wrong on purpose at this tier; T4 and J are so anyway.
     :param attribute: run failed episodes again at lower tiers to find the room that failed.
     :param record: ``none``, ``failures`` or ``all``: of which episodes pictures and a film are kept.
@@ -52,7 +52,7 @@ class RunSpec:
 
     suite: str
     tier: str = 'T2'
-    planner: str = 'both'
+    planner: str = ''
     baseline: str = ''
     disturbed: bool = False
     attribute: bool = True
@@ -64,8 +64,8 @@ class RunSpec:
         """Check every name before anything heavy is loaded."""
         find_tier(self.tier)
         find_suite(self.suite)
-        if self.planner not in PLANNERS:
-            raise ConfigError(f"no planner '{self.planner}'; allowed: {list(PLANNERS)}")
+        if self.planner not in ('', *KINDS):
+            raise ConfigError(f"no planner '{self.planner}'; allowed: {list(KINDS)}")
         if self.record not in RECORDS:
             raise ConfigError(f"record is one of {list(RECORDS)}, got '{self.record}'")
         if self.suite == KITCHEN and (self.baseline not in KITCHEN_PLANNERS or self.tier not in ('T0', 'T2')):
@@ -74,17 +74,19 @@ class RunSpec:
             build_baseline(self.baseline, None, self.config.planner)
 
     def read_config(self) -> AgentConfig:
-        """Return the settings of the run: the loop is open for the baseline of that name."""
-        return replace(self.config, loop=replace(self.config.loop, open_loop=True)) if self._is_open else self.config
+        """Return the settings of the run: its planner, and an open loop for the baseline of that name."""
+        loop = replace(self.config.loop, open_loop=True) if self.baseline == 'open-loop' else self.config.loop
+        return replace(self.config, planner=replace(self.config.planner, kind=self.kind), loop=loop)
 
     @property
-    def _is_open(self) -> bool:
-        return self.baseline == 'open-loop'
+    def kind(self) -> str:
+        """Return the kind of planner under test."""
+        return self.planner or self.config.planner.kind
 
     @property
     def who(self) -> str:
         """Return what plans: the baseline, or the planner."""
-        return self.baseline or self.planner
+        return self.baseline or self.kind
 
     def find_tier(self) -> Tier:
         """Return the tier, disturbed where this run is."""
@@ -100,7 +102,7 @@ class RunSpec:
         plain = {
             'suite': find_suite(self.suite).name,
             'tier': self.tier,
-            'planner': self.planner,
+            'planner': self.kind,
             'baseline': self.baseline,
             'disturbed': self.find_tier().disturbed,
             'attribute': self.attribute,
@@ -166,16 +168,17 @@ def _find_room(tier: Tier, run: Callable[..., EpisodeResult]) -> str:
     return attribute_failure(tier.name, {name: has_succeeded(run(find_tier(name))) for name in names})
 
 
-def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, MeteredModel]:
+def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, Meter]:
     """Return models, what makes the planner of an episode, and the counter; they stay for the next episode."""
     needs_model = spec.baseline not in WITHOUT_MODEL
-    key = repr((spec.config, spec.planner, spec.baseline, tier.sees, needs_model))
+    key = repr((spec.read_config(), spec.baseline, tier.sees, needs_model))
     if _loaded.get('key') != key:
-        models = _load_models(spec.config, needs_model, tier.sees)
-        meter = MeteredModel(models['language'])
-        planner = build_planner(meter, spec.config, spec.planner)
-        plan_for = build_baseline(spec.baseline, planner, spec.config.planner) if spec.baseline else lambda _: planner
-        stack = Stack(spec.read_config(), meter, planner, models['detector'])  # type: ignore[arg-type]
+        config = spec.read_config()
+        models = _load_models(config, needs_model, tier.sees)
+        model, meter = models['language'] or (None, Meter())
+        planner = build_planner(model, config.planner)
+        plan_for = build_baseline(spec.baseline, planner, config.planner) if spec.baseline else lambda _: planner
+        stack = Stack(config, model, planner, models['detector'])
         _loaded.update(key=key, run=(stack, plan_for, meter))
     return _loaded['run']
 
@@ -183,7 +186,7 @@ def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, MeteredModel]:
 def _load_models(config: AgentConfig, needs_model: bool, sees: bool) -> dict[str, Any]:
     """Return language model and detector, loaded once for all runs with the same settings."""
     wanted = {
-        'language': (repr(config.language) if needs_model else '', lambda: load_language_model(config.language)),
+        'language': (repr(config.language) if needs_model else '', lambda: _load_metered(config)),
         'detector': (repr(config.detector) if sees else '', lambda: OwlVitDetector(config.detector)),
     }
     models = _loaded.setdefault('models', {})
@@ -193,9 +196,9 @@ def _load_models(config: AgentConfig, needs_model: bool, sees: bool) -> dict[str
     return {name: models[name][1] if key else None for name, (key, _) in wanted.items()}
 
 
-def build_planner(model: Any, config: AgentConfig, kind: str) -> Any:
-    """Return the planner of a kind."""
-    return SayCanPlanner(model, config.planner)
+def _load_metered(config: AgentConfig) -> tuple[Any, Meter]:
+    model = load_language_model(config.language)
+    return model, Meter(model)
 
 
 def has_succeeded(result: EpisodeResult | dict) -> bool:

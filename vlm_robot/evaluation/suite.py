@@ -61,7 +61,7 @@ def summarise(spec: RunSpec, results: Sequence[dict]) -> dict:
     return {
         'suite': spec.suite,
         'tier': spec.tier,
-        'planner': spec.planner,
+        'planner': spec.kind,
         'baseline': spec.baseline,
         'disturbed': spec.find_tier().disturbed,
         'key': spec.key(),

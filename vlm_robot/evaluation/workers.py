@@ -90,7 +90,8 @@ class RayCluster:
             raise ConfigError("--ray needs the package 'ray', which is optional: pip install ray") from error
         self._ray = ray
         try:
-            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level='error')
+            options = {'include_dashboard': False} if address == 'local' else {}
+            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level='error', **options)
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             raise ConfigError(
                 f"no Ray cluster at '{address}': {error}; start one with `ray start --head` or use --ray local"
