@@ -163,12 +163,19 @@ def _slide(start: float, end: float, scene: Scene, robot: KitchenRobot, config: 
     return SkillResult(True)
 
 
+def _go_home(step: Step, scene: Scene, robot: KitchenRobot, config: SkillConfig) -> SkillResult:
+    rise(robot.arm, config)
+    robot.arm.go_home()
+    return SkillResult(True)
+
+
 _FUNCTIONS: dict[str, Callable[[Step, Scene, KitchenRobot, SkillConfig], SkillResult]] = {
     'find': _find,
     'go_to': _go_to,
     'bring': _go_to,
     'pick': _pick,
     'put_down': _put_down,
+    'go_home': _go_home,
     'open_drawer': _open_drawer,
     'close_drawer': _close_drawer,
 }
