@@ -18,18 +18,18 @@ from vlm_robot.vocabulary import AREAS, BLOCK_SIZE, find_place, LOCATIONS
 
 DRAWER, PILE = 'drawer', 'pile'  # labels, and names where there is one of them
 
-DRAWER_CLOSED: Point = (0.455, 0.513, 0.031)  # centre of the tray's inside
-DRAWER_SIZE: Point = (0.16, 0.10, 0.05)  # inside the tray
-DRAWER_STROKE = 0.115  # the most it comes out, towards negative y
-OPEN_FROM, CLOSED_UP_TO = 0.09, 0.02  # of the stroke: what counts as open and as closed
-HANDLE_OFFSET = (0.0, -0.080)  # from the tray's centre to where the handle is taken
+DRAWER_CLOSED: Point = (0.455, 0.523, 0.031)  # centre of the tray's inside
+DRAWER_SIZE: Point = (0.19, 0.12, 0.05)  # inside the tray
+DRAWER_STROKE = 0.135  # the most it comes out, towards negative y
+OPEN_FROM, CLOSED_UP_TO = 0.11, 0.02  # of the stroke: what counts as open and as closed
+HANDLE_OFFSET = (0.0, -0.0905)  # from the tray's centre to where the handle is taken
 HANDLE_HEIGHT = 0.040  # of the tool that takes it
 HANDLE_WIDTH, HANDLE_LENGTH = 0.016, 0.045  # of the fin: between the fingers, along the slide
 TRAY_FLOOR = 0.012  # height of the tray's floor
-TRAY_WALL, TRAY_TOP = 0.008, 0.058  # thickness; height of the front, the highest of the walls
+TRAY_WALL, TRAY_TOP = 0.008, 0.052  # thickness; height of the front, the highest of the walls
 CABINET_HEIGHT = 0.064
-CABINET_X, CABINET_Y = (0.360, 0.550), (0.463, 0.585)  # seen from above
-SLOTS = (0.0, -0.05, 0.05)  # x from the tray's centre: where blocks lie side by side
+CABINET_X, CABINET_Y = (0.342, 0.568), (0.463, 0.603)  # seen from above
+SLOTS = (-0.06, 0.06, 0.0)  # x from the tray's centre: where blocks lie side by side
 
 PIECE_SIZE = 0.012  # edge of a cube of the pile
 SWEPT_REACH = 0.09  # from the place: pieces that are nearer are there

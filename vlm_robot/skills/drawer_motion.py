@@ -15,12 +15,13 @@ from vlm_robot.robot.arm import Arm
 from vlm_robot.skills.clearance import Footprint, measure_clearance, outline_hand, rectangle
 from vlm_robot.skills.grasping import LEAST, point_down
 from vlm_robot.skills.motions import give_up, raise_to, rise, SkillConfig
+from vlm_robot.vocabulary import BLOCK_SIZE
 
-HANDLE_YAW = 0.0  # radians: the fingers open along base x and close on the sides of the fin
+HANDLE_YAW = -0.01  # radians: the fingers close on the sides of the fin, with the half turn that suits the wrist there
 HANDLE_OPENING = 0.045  # metres between the fingers around the fin
 HANDLE_GRIP = (0.5 * furniture.HANDLE_WIDTH, 1.6 * furniture.HANDLE_WIDTH)  # metres: fingers that hold the fin
 THERE = 0.008  # metres off the end of the slide that still count as there
-TALLEST = furniture.CABINET_HEIGHT - 0.008  # metres: what stands higher in the tray does not fit under the top
+TALLEST = furniture.TRAY_FLOOR + BLOCK_SIZE  # metres: what has its centre higher does not fit under the top
 
 
 def open_drawer(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
@@ -31,7 +32,7 @@ def open_drawer(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> Skil
 def close_drawer(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
     """Push the tray of ``step.target`` all the way in."""
     drawer = scene.get(step.target)
-    tall = [item.name for item in _list_contents(drawer, scene) if item.p_base[2] + item.size[2] / 2 > TALLEST]
+    tall = [item.name for item in _list_contents(drawer, scene) if item.p_base[2] > TALLEST]
     if tall:
         return SkillResult(False, f'the {tall[0]} stands too high in the {drawer.name}; take it out first')
     return _slide(drawer, 0.0, scene, arm, config)

@@ -7,6 +7,8 @@ round until all of it has arrived. What is known of a pile is its middle and its
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from vlm_robot.datatypes import Scene, SceneObject, SkillResult, Step
@@ -26,7 +28,10 @@ RUN_UP = 0.030  # metres behind the pile where a stroke begins
 CONVERGE = 0.020  # metres aside from the place where the outermost strokes end
 SHORT = 0.014  # metres before the place where the blade stops: what it pushes lies in front of it
 
-Stroke = tuple[np.ndarray, np.ndarray]  # x and y where the blade comes down and where it goes up
+BENDS = (0.05, -0.05, 0.08, -0.08, 0.11, -0.11)  # metres aside of a corner in a stroke around an obstacle
+CORNERS = (0.5, 0.3, 0.7)  # of a stroke's length, where the corner may be
+
+Stroke = list[np.ndarray]  # x and y: where the blade comes down, perhaps a corner, where it goes up
 
 
 def sweep(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult:
@@ -36,11 +41,10 @@ def sweep(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResul
     pile, place = scene.get(step.target), find_region(step.destination)
     assert place is not None  # execution.check_step knows the destination
     others = [item for item in scene.objects if item.name != pile.name]
-    strokes = [_keep_inside(stroke, config) for stroke in plan_strokes(pile, place)]
-    gaps = [_measure_way(stroke, others) for stroke in strokes]
-    free = [stroke for stroke, (gap, _) in zip(strokes, gaps, strict=True) if gap > LEAST]
+    ways = [_find_way(_keep_inside(stroke, config), others, config) for stroke in plan_strokes(pile, place)]
+    free = [stroke for stroke, gap, _ in ways if gap > LEAST]
     if not free:
-        return SkillResult(False, f'the {min(gaps)[1]} stands between the {pile.name} and the {step.destination}')
+        return SkillResult(False, f'the {ways[0][2]} stands between the {pile.name} and the {step.destination}')
     rise(arm, config)
     arm.set_gripper(BLADE_OPENING, config.grip_force)
     for stroke in free:
@@ -81,7 +85,7 @@ def _plan_fan(centre: np.ndarray, half: np.ndarray, place: np.ndarray, along: np
     strokes = []
     for lane in sorted(lanes, key=lambda lane: -abs(lane)):
         start = centre - (length + RUN_UP) * along + lane * across
-        strokes.append((start, place - SHORT * along + np.clip(lane, -CONVERGE, CONVERGE) * across))
+        strokes.append([start, place - SHORT * along + np.clip(lane, -CONVERGE, CONVERGE) * across])
     return strokes
 
 
@@ -92,31 +96,50 @@ def _unit(angle: float) -> np.ndarray:
 def _keep_inside(stroke: Stroke, config: SkillConfig) -> Stroke:
     limits = config.safety
     low, high = (limits.x_min, limits.y_min), (limits.x_max, limits.y_max)
-    return np.clip(stroke[0], low, high), np.clip(stroke[1], low, high)
+    return [np.clip(point, low, high) for point in stroke]
 
 
-def _aim_hand(stroke: Stroke, share: float) -> tuple[np.ndarray, float]:
-    """Return T_base_tcp along a stroke, 0 at its start and 1 at its end, and the direction of the blade."""
+def _find_way(stroke: Stroke, others: list[SceneObject], config: SkillConfig) -> tuple[Stroke, float, str]:
+    """Return a stroke, bent around what is in its way, its room in metres, and what comes nearest."""
+    straight, nearest = _measure_way(stroke, others)
+    if straight > LEAST:
+        return stroke, straight, nearest
     start, end = stroke
+    along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
+    across = np.array([-along[1], along[0]])
+    for aside in BENDS:
+        for share in CORNERS:
+            bent = _keep_inside([start, start + share * (end - start) + aside * across, end], config)
+            gap, _ = _measure_way(bent, others)
+            if gap > 0.0:
+                return bent, gap, nearest
+    return stroke, straight, nearest
+
+
+def _aim_hand(start: np.ndarray, end: np.ndarray, share: float) -> tuple[np.ndarray, float]:
+    """Return T_base_tcp along a line, 0 at its start and 1 at its end, and the direction of the blade."""
     yaw = float(np.arctan2(*(end - start)[::-1]) + np.pi / 2)
     return point_down((*(start + share * (end - start)), SWEEP_HEIGHT), yaw), yaw
 
 
 def _measure_way(stroke: Stroke, others: list[SceneObject]) -> tuple[float, str]:
     parts = []
-    for share in np.linspace(0.0, 1.0, 2 + int(np.linalg.norm(stroke[1] - stroke[0]) / 0.01)):
-        T, yaw = _aim_hand(stroke, float(share))
-        parts += outline_hand(T[:3, 3], yaw, BLADE_OPENING)
+    for start, end in pairwise(stroke):
+        for share in np.linspace(0.0, 1.0, 2 + int(np.linalg.norm(end - start) / 0.015)):
+            T, yaw = _aim_hand(start, end, float(share))
+            parts += outline_hand(T[:3, 3], yaw, BLADE_OPENING)
     return measure_clearance(parts, others)
 
 
 def _sweep_once(stroke: Stroke, arm: Arm, config: SkillConfig) -> None:
-    T_start, T_end = _aim_hand(stroke, 0.0)[0], _aim_hand(stroke, 1.0)[0]
+    T_start = _aim_hand(stroke[0], stroke[1], 0.0)[0]
     arm.move_to(raise_to(T_start, config.hop_z), config.travel_speed)
     try:
         arm.move_to(T_start, config.approach_speed)
     except MotionBlocked:  # it came down on a piece; the next stroke finds it
         arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)
         return
-    arm.move_to(T_end, config.sweep_speed)
-    arm.move_to(raise_to(T_end, config.hop_z), config.travel_speed)
+    for start, end in pairwise(stroke):
+        arm.move_to(_aim_hand(start, end, 0.0)[0], config.sweep_speed)  # turns the blade at a corner
+        arm.move_to(_aim_hand(start, end, 1.0)[0], config.sweep_speed)
+    arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)
