@@ -21,7 +21,7 @@ AROUND = ('top side', 'right side', 'bottom side', 'left side')
 GAPS = (0.085, 0.07, 0.056)  # metres between the centres of neighbouring blocks: best first, the last is the least
 BOWL_GAP = 0.04  # metres more between a block and a bowl
 GRID = 0.02  # metres between spots that are tried
-FREE_SPACE = 0.05  # metres of table left free beside a thing
+FREE_SPACE = 0.055  # metres of table left free beside a thing
 ROW_STEPS = (0.10, 0.085, 0.07)  # metres between neighbours in a row
 ROW_TURNS = {'horizontal': (0.0,), 'vertical': (90.0,), 'diagonal': (35.0, 45.0, 30.0, -35.0)}  # degrees to left-right
 ROW_SHIFTS = (0.0, 0.05, -0.05, 0.10, -0.10)  # metres off the middle of the table
@@ -36,7 +36,7 @@ def tour(noun: str, backwards: bool) -> tuple[str, ...]:
 
 def point_beside(item: SceneObject | None, centre: Spot, side: str) -> Spot:
     """
-    Return the centre of a block that lies beside a thing with 5 cm between.
+    Return the centre of a block that lies beside a thing with a little more than 5 cm between.
 
     :param item: the thing; None where ``centre`` is a place.
     """

@@ -21,7 +21,7 @@ from vlm_robot.planning.selectors import Resolver
 from vlm_robot.planning.symbolic import relate
 from vlm_robot.vocabulary import AREAS, find_place, format_spot, LOCATIONS, shape_of
 
-SPOT_REACH = 0.025  # metres from a computed spot where a thing already lies well
+SPOT_REACH = 0.015  # metres from a computed spot where a thing already lies well
 BACK_REACH = 0.03  # metres from the old place of a thing that is put back or exchanged
 TOGETHER = 0.165  # metres between the members of a group; the checker allows 0.18
 GROUP_GAP = 0.085  # metres between the centres of its blocks

@@ -99,19 +99,20 @@ def _filter_rank(side: str) -> Callable[[Finder, Names, Value], Names]:
     return keep
 
 
-def _filter_side(side: str) -> Callable[[Finder, Names, Value], Names]:
-    """Keep what lies on a side; of several, those that lie more that way than across, if any does."""
+def _filter_side(side: str, is_straight: bool = False) -> Callable[[Finder, Names, Value], Names]:
+    """Keep what lies on a side of something; straight is what lies more that way than across."""
     axis, sign = AREAS[f'{side} area']
 
     def keep(finder: Finder, found: Names, value: Value) -> Names:
         names = finder.names(value)
-        offsets = {}
+        kept = []
         for name in found:
             x, y = finder.point(name)
-            offsets[name] = min(((x - ax, y - ay) for ax, ay in map(finder.point, names)), key=lambda o: math.hypot(*o))
-        beside = [name for name in found if name not in names and sign * offsets[name][axis] > APART]
-        straight = [name for name in beside if abs(offsets[name][1 - axis]) <= sign * offsets[name][axis]]
-        return tuple(straight or beside)
+            offset = min(((x - ax, y - ay) for ax, ay in map(finder.point, names)), key=lambda o: math.hypot(*o))
+            along, across = sign * offset[axis], abs(offset[1 - axis])
+            if name not in names and along > APART and (across <= along or not is_straight):
+                kept.append(name)
+        return tuple(kept)
 
     return keep
 
@@ -201,4 +202,11 @@ FILTERS: Mapping[str, Callable[[Finder, Names, Value], Names]] = {
     'at': _filter_at,
     'inside': _filter_support('in'),
     'on': _filter_support('on'),
+}
+# What ``the`` tries where a filter leaves several.
+STRAIGHT: Mapping[str, Callable[[Finder, Names, Value], Names]] = {
+    'left_of': _filter_side('left', is_straight=True),
+    'right_of': _filter_side('right', is_straight=True),
+    'above': _filter_side('top', is_straight=True),
+    'below': _filter_side('bottom', is_straight=True),
 }

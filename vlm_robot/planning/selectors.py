@@ -25,6 +25,7 @@ from vlm_robot.planning.filters import (
     EXTREMES,
     FILTERS,
     Names,
+    STRAIGHT,
     TABLE,
     Unresolved,
 )
@@ -87,7 +88,11 @@ class Resolver:
         return getattr(self, f'_call_{value.function}')(value)
 
     def _call_the(self, value: Call) -> Names:
-        return self._one_of(self._fitting(value), say(value, self.variables))
+        found = self._fitting(value)
+        for key, item in value.options:
+            if len(found) > 1 and key in STRAIGHT:
+                found = STRAIGHT[key](self, found, item) or found
+        return self._one_of(found, say(value, self.variables))
 
     def _call_a(self, value: Call) -> Names:
         return self._choose(value, 1)
