@@ -64,11 +64,11 @@ def mark_program(program: str, line: int = 0) -> str:
 
 def ask_person(question: Question) -> str:
     """Ask in the terminal; return the answer in words, empty where nobody sits there or nothing was said."""
-    if not sys.stdin.isatty():
-        return ''
     console.print(f'[yellow]{escape(question.text)}[/yellow]', highlight=False)
     for number, choice in enumerate(question.choices, start=1):
         console.print(f'  {number}. {choice}', highlight=False, markup=False)
+    if not sys.stdin.isatty():
+        return ''
     try:
         return console.input('your answer: ').strip()
     except EOFError:
