@@ -138,6 +138,13 @@ def answer_always(status: str, scene_plan: Callable[[str, Scene], Plan]) -> Call
     return make_plan
 
 
+def check_baseline(name: str) -> str:
+    """Return the name of a baseline; raise ConfigError where there is none of it."""
+    if name not in BASELINES:
+        raise ConfigError(f"no baseline '{name}'{name_nearest(name, BASELINES)}; allowed: {list(BASELINES)}")
+    return name
+
+
 def build_baseline(name: str, planner: Any, config: SayCanConfig) -> Callable[[Episode], Any]:
     """
     Return what makes a planner for an episode.
@@ -145,9 +152,7 @@ def build_baseline(name: str, planner: Any, config: SayCanConfig) -> Callable[[E
     :param planner: the planner under test, with its ``model``; some baselines are made of it.
     :raises ConfigError: there is no such baseline.
     """
-    if name not in BASELINES:
-        raise ConfigError(f"no baseline '{name}'{name_nearest(name, BASELINES)}; allowed: {list(BASELINES)}")
-    if name == 'oracle':
+    if check_baseline(name) == 'oracle':
         return OracleFollower
     short = replace(config, max_steps=SAYCAN_STEPS, coverage=0.0)
     model = getattr(planner, 'model', None)

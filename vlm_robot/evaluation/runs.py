@@ -17,7 +17,7 @@ from typing import Any
 
 from vlm_robot.config import AgentConfig
 from vlm_robot.errors import ConfigError
-from vlm_robot.evaluation.baselines import build_baseline
+from vlm_robot.evaluation.baselines import build_baseline, check_baseline
 from vlm_robot.evaluation.catalogue import find_suite, KITCHEN
 from vlm_robot.evaluation.episodes import EpisodeResult, find_tier, run_episode, Stack, Tier
 from vlm_robot.evaluation.failures import record_episode
@@ -71,7 +71,7 @@ class RunSpec:
         if self.suite == KITCHEN and (self.baseline not in KITCHEN_PLANNERS or self.tier not in ('T0', 'T2')):
             raise ConfigError(f'the kitchen has tiers T0 and T2 and baselines {[*KITCHEN_PLANNERS][1:]}')
         if self.baseline:
-            build_baseline(self.baseline, None, self.config.planner)
+            check_baseline(self.baseline)
 
     def read_config(self) -> AgentConfig:
         """Return the settings of the run: its planner, and an open loop for the baseline of that name."""
