@@ -144,6 +144,7 @@ def _judge(
         goal_condition_recall=instruction.goal.recall(start, end),
         steps=tuple(_tell(record) for record in result.records),
         seconds=round(seconds, 3),
+        failed_room='' if not reason else 'motion' if planned.plan_success else 'language',
     )
 
 

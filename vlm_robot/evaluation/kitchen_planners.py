@@ -15,6 +15,7 @@ import numpy as np
 
 from vlm_robot.datatypes import Decision, OptionScore, Scene, Step
 from vlm_robot.errors import ConfigError, name_nearest, PlanError
+from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.language.language_model import ContinuationScore, LanguageModel
 from vlm_robot.language.sentence_embedder import Embedder, SentenceEmbedder
 from vlm_robot.planning import kitchen
@@ -71,6 +72,11 @@ class Indifferent:
     def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
         """Return nothing."""
         return ''
+
+
+def choose_language(config: LanguageConfig) -> LanguageConfig:
+    """Return the settings with the kitchen's own adapter in the place of the table's; any other adapter stays."""
+    return replace(config, adapter='kitchen') if config.adapter == LanguageConfig().adapter else config
 
 
 class ExpertPlanner:

@@ -31,3 +31,4 @@ class KitchenResult:
     executability: float
     steps: tuple[str, ...] = ()
     seconds: float = 0.0
+    failed_room: str = ''  # language where the plan is wrong, else motion; empty after a success

@@ -26,7 +26,7 @@ from vlm_robot.evaluation.kitchen_instructions import (
     PUBLISHED,
     PUBLISHED_PLANS,
 )
-from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, PLANNERS
+from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language, PLANNERS
 from vlm_robot.evaluation.kitchen_results import KitchenGrade, KitchenResult
 from vlm_robot.evaluation.metrics import mean, wilson_interval
 from vlm_robot.planning.kitchen import apply
@@ -74,6 +74,7 @@ def plan_only(instruction: Instruction, planner: SayCanPlanner | None) -> Kitche
         goal_condition_recall=grade.recall,
         executability=grade.executability,
         seconds=round(seconds, 3),
+        failed_room='' if grade.success else 'language',
     )
 
 
@@ -117,7 +118,7 @@ def build_runner(config: AgentConfig, tier: str, name: str) -> Callable[[Instruc
     if name != 'expert':
         from vlm_robot.language.language_loading import load_language_model
 
-        planner = build_kitchen_planner(name, load_language_model(config.language), config.planner)
+        planner = build_kitchen_planner(name, load_language_model(choose_language(config.language)), config.planner)
     if tier == 'T0':
         return lambda instruction: plan_only(instruction, planner)
     from vlm_robot.evaluation.kitchen_episode import carry_out
