@@ -6,7 +6,7 @@ import pytest
 
 from vlm_robot.datatypes import Scene, SceneObject, Step
 from vlm_robot.errors import ConfigError, PlanError
-from vlm_robot.furniture import set_opening
+from vlm_robot.furniture import DRAWER_STROKE, set_opening
 from vlm_robot.planning.affordance import AffordanceConfig, judge
 from vlm_robot.planning.options import build_options
 from vlm_robot.planning.symbolic import apply
@@ -263,7 +263,7 @@ def test_what_furniture_and_pushes_forbid(step, reason, furnished):
 
 
 def test_drawer_must_be_open_and_what_is_so_already_is_needless(furnished):
-    opened = move(furnished, 'drawer', p_base=set_opening(0.11))
+    opened = move(furnished, 'drawer', p_base=set_opening(DRAWER_STROKE))
     into = Step('place_in', 'red block', 'drawer')
     assert 'not open' in judge(into, hold(furnished, 'red block')).reason
     assert judge(into, hold(opened, 'red block')).value == 1

@@ -5,7 +5,7 @@ On calibration decisions whose right step is known, the score is 1 minus the con
 their (1 - level) quantile, corrected for finite n, is the threshold q. At run time the prediction set holds the
 options with confidence of at least 1 - q: it holds the right one with probability 1 - level, if the decisions
 are alike. A set with more than one is a reason to ask. Confidence is language times affordance, normalised over
-the options of the decision. ``training/planner_calibration.py`` makes the file that is read here.
+the options of the decision that do something: a model that wants to refuse or to ask says so by itself. ``training/planner_calibration.py`` makes the file that is read here.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ class Calibration:
 
 
 def share_confidence(options: Sequence[OptionScore]) -> list[float]:
-    """Return each option's product as a share of all products; zeros where nothing is possible."""
-    total = sum(option.product for option in options)
-    return [option.product / total if total > 0 else 0.0 for option in options]
+    """Return each option's product as a share of all products but refusals'; zeros where nothing is possible."""
+    products = [0.0 if option.step.skill == 'refuse' else option.product for option in options]
+    total = sum(products)
+    return [product / total if total > 0 else 0.0 for product in products]
 
 
 def measure_surprise(options: Sequence[OptionScore], right: Collection[Step]) -> float:

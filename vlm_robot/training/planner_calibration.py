@@ -6,7 +6,7 @@ drawn at random; the right next steps are known. Every decision of the expert's 
 once; the normalisations are compared on the same scores. Half of the tasks set the threshold, the other half
 measures coverage and set size. The evaluation suite's sentences and seeds are not used.
 
-    python -m vlm_robot.training.planner_calibration --tasks 120 --level 0.1   # writes calibration.json
+    python -m vlm_robot.training.planner_calibration --tasks 96 --level 0.05   # writes calibration.json
     python -m vlm_robot.training.planner_calibration --compare                 # normalisations, writes nothing
 """
 
@@ -38,6 +38,7 @@ from vlm_robot.training.planner_measure import held_out, MIXED, two_clauses
 from vlm_robot.training.planner_scenes import choose_goal, draw_scene, list_of
 from vlm_robot.training.planner_tasks import Goal, Speaker, TaskSample
 
+LEVELS = (0.02, 0.05, 0.1, 0.2)  # that are told beside the one that is written
 SEED = 40_001  # tasks are drawn from random.Random(SEED + number)
 AMBIGUOUS = ('stick the block {t}', 'plop the block {t}', 'relocate the cube {t}', 'deposit the block {t}, please')
 
@@ -62,7 +63,7 @@ def ambiguous(rng: random.Random) -> TaskSample:
     return TaskSample('ambiguous', rng.choice(AMBIGUOUS).format(t=Speaker(rng).target(goal)), scene, (goal,))
 
 
-DRAWS = (held_out, held_out, two_clauses, ambiguous)
+DRAWS = (held_out, two_clauses, ambiguous, ambiguous)
 
 
 def find_right_steps(goals: Sequence[Goal], scene: Scene) -> tuple[Step, ...]:
@@ -131,6 +132,8 @@ def calibrate(scored: Sequence[Scored], level: float, normalisation: str = 'sum'
 def compare(scored: Sequence[Scored]) -> dict[str, tuple[int, int, float]]:
     """Return for every normalisation: right first choices, decisions, mean confidence in the right step."""
     clear = [one for one in scored if DRAWS[one.task % len(DRAWS)] is not ambiguous]
+    if not clear:
+        return {}
     table = {}
     for name in clear[0].options:
         hits = sum(one.options[name][0].step in one.right for one in clear)
@@ -143,8 +146,8 @@ def main() -> None:
     """Score decisions; write the calibration or print the comparison."""
     parser = argparse.ArgumentParser(description='when SayCan asks')
     parser.add_argument('--adapter', default='planner', help='a shipped checkpoint or a folder')
-    parser.add_argument('--tasks', type=int, default=120)
-    parser.add_argument('--level', type=float, default=0.1, help='how often the right option may be missing')
+    parser.add_argument('--tasks', type=int, default=96)
+    parser.add_argument('--level', type=float, default=0.05, help='how often the right option may be missing')
     parser.add_argument('--compare', action='store_true', help='compare the normalisations instead')
     options = parser.parse_args()
     planners = build_planners(options.adapter, NORMALISATIONS if options.compare else ('sum',))
@@ -153,10 +156,13 @@ def main() -> None:
         for name, (hits, n, trust) in compare(scored).items():
             print(f'{name:5} right first choice {hits} of {n} ({100 * hits / n:.1f} %), confidence in it {trust:.3f}')
         return
-    calibration = calibrate(scored, options.level)
-    folder = SHIPPED / options.adapter
-    save_calibration(calibration, folder)
-    print(calibration, folder)
+    for level in sorted({*LEVELS, options.level}):
+        told = calibrate(scored, level)
+        print(
+            f'level {level:.2f}: threshold {told.threshold:.4f} from {told.n} decisions; on {told.tested} others '
+            f'coverage {told.coverage:.3f}, mean set {told.set_size:.2f}'
+        )
+    save_calibration(calibrate(scored, options.level), SHIPPED / options.adapter)
 
 
 if __name__ == '__main__':

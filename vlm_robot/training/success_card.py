@@ -52,7 +52,7 @@ tables on purpose.
 
 ## Commands
     python -m vlm_robot.training.success_training              # again from nothing, half an hour of one core
-    python -m vlm_robot.training.success_training --measure    # the shipped one on 60 fresh tables
+    python -m vlm_robot.training.success_training --measure    # the shipped one on 48 fresh tables
 """
 ROW = '| {name} | {n} | {base:.1%} | {brier:.3f} | {ece:.3f} | {auc:.3f} |'
 

@@ -166,8 +166,8 @@ def main() -> None:
     """Train, or measure the shipped predictor on fresh tables."""
     parser = argparse.ArgumentParser(description='the success predictor of the skills')
     parser.add_argument('--attempts', type=Path, default=Path('out/success/attempts.jsonl'))
-    parser.add_argument('--tables', type=int, default=400, help='to fit to')
-    parser.add_argument('--fresh', type=int, default=80, help='to measure on')
+    parser.add_argument('--tables', type=int, default=274, help='to fit to')
+    parser.add_argument('--fresh', type=int, default=48, help='to measure on')
     parser.add_argument(
         '--minutes', type=float, default=25.0, help='longest time for attempts; continued when run again'
     )
