@@ -1,9 +1,19 @@
 """Tests for annotation.py and evaluation/story.py."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from vlm_robot.annotation import draw_decision, draw_detections, read_image, write_film, write_image
+from vlm_robot.annotation import (
+    draw_decision,
+    draw_decisions,
+    draw_detections,
+    read_image,
+    SHADE,
+    write_film,
+    write_image,
+)
 from vlm_robot.datatypes import Decision, Detection, OptionScore, Step
 from vlm_robot.errors import ImageError
 from vlm_robot.evaluation.story import write_story
@@ -41,6 +51,25 @@ def test_decisions_show_one_row_per_option():
     assert few.shape[0] < many.shape[0]
 
 
+def test_the_chosen_option_is_always_shown_and_shaded():
+    options = tuple(OptionScore(Step('pick', c), f'pick up the {c}', -1, 0.1, 0.5, 0.05) for c in 'abcdefgh')
+    drawn = draw_decision(Decision(options[-1], options), top=3)
+    assert (drawn == SHADE).all(axis=2).any()
+    assert not (draw_decision(Decision(replace(options[0], text='other'), options), top=3) == SHADE).all(axis=2).any()
+
+
+def test_several_decisions_stand_one_below_the_other():
+    options = tuple(OptionScore(Step('pick', c), f'pick up the {c}', -1, 0.5, 0.5, 0.25) for c in 'ab')
+    decision = Decision(options[0], options)
+    one = draw_decision(decision, title='put it there')
+    assert draw_decisions([decision, decision], 'put it there').shape == (2 * one.shape[0], *one.shape[1:])
+
+
+def test_letters_that_the_font_lacks_are_replaced():
+    options = (OptionScore(Step('pick', 'x'), '赤い箱', -1, 0.5, 0.5, 0.25),)
+    assert draw_decision(Decision(options[0], options), title='赤い箱').std() > 0
+
+
 def test_films_need_frames(tmp_path):
     with pytest.raises(ImageError, match='no frames'):
         write_film([], tmp_path / 'a.gif')
@@ -54,3 +83,17 @@ def test_stories_escape_what_models_and_people_write(tmp_path):
     write_story(tmp_path / 'report.html', [(report, [['a.png']])])
     page = (tmp_path / 'report.html').read_text()
     assert '<script>' not in page and '<b>' not in page and 'a.png' in page
+
+
+def test_stories_tell_program_notes_and_questions(tmp_path):
+    option = {'text': 'go home', 'language': 0.5, 'affordance': 1.0, 'product': 0.5, 'reason': ''}
+    step = {'step': 'go home', 'success': True, 'reason': '', 'scene': '', 'line': 2, 'options': [option]}
+    report = {'sentence': 'x', 'status': 'done', 'reason': '', 'plan': [], 'steps': [step]}
+    report |= {'notes': ["read 'a' as 'b'"], 'questions': [['Which one?', 'the red one']]}
+    report['program'] = "    put('<x>')\n    go_home()\n"
+    write_story(tmp_path / 'report.html', [(report, [])])
+    page = (tmp_path / 'report.html').read_text()
+    assert '<b>    go_home()</b>' in page
+    assert 'put(&#x27;&lt;x&gt;&#x27;)' in page and '<x>' not in page
+    assert 'Which one?' in page and 'the red one' in page and 'read &#x27;a&#x27;' in page
+    assert 'class=chosen' in page

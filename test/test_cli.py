@@ -9,7 +9,7 @@ import sys
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ['demo', 'task', 'detect', 'render', 'evaluate', 'train', 'measure', 'bench']
+COMMANDS = ['demo', 'task', 'plan', 'decide', 'chat', 'detect', 'render', 'evaluate', 'train', 'measure', 'bench']
 
 
 def run(*arguments, cwd=None):
@@ -41,6 +41,9 @@ def test_every_help_shows_an_example(command):
         (['task', '?!... 123'], 'has no words'),
         (['task', 'put it down', '--scenario', 'blocks_and_bowl'], "did you mean 'blocks_and_bowls'"),
         (['task', 'put it down', '--scenario', 'missing.yaml'], 'cannot read'),
+        (['plan', ''], 'empty'),
+        (['decide', '?!... 123'], 'has no words'),
+        (['chat', '--scenario', 'nowhere'], 'no scenario'),
         (['render', 'nowhere'], 'no scenario'),
         (['detect', 'missing.png', '--query', 'red block'], 'missing.png'),
         (['evaluate', 'A', '--tier', 'T9', '--episodes', '1'], "no tier 'T9'"),
