@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from vlm_robot.training import planner_wordings
 from vlm_robot.training import program_words as words
@@ -78,6 +79,7 @@ def write_body(clauses: list[tuple[str, list[str]]]) -> str:
     lines = []
     for number, (said, code) in enumerate(clauses, 1):
         if len(clauses) > 2:
-            lines.append(f'# {number}: {said.strip(" ,.;&")[:60].strip()}')
+            plain = re.sub(r"[^A-Za-z0-9 ,.:;!?'()-]+", ' ', said)
+            lines.append(f'# {number}: {" ".join(plain.split())[:60].strip(" ,.;:")}')
         lines += code
     return '\n'.join(lines)

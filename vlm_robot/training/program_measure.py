@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-import itertools
 import math
 import random
 
@@ -165,11 +164,18 @@ def main() -> None:
     parser.add_argument('--kinds', nargs='+', default=list(KINDS), choices=KINDS)
     options = parser.parse_args()
     write = open_writer(options.adapter)
-    scores = [measure_kind(write, kind, options.episodes, options.seed) for kind in options.kinds]
-    for score in itertools.chain(scores, [add_up([s for s in scores if s.family not in PEOPLE])]):
-        if score.n:
-            low, high = (round(100 * share) for share in score.interval)
-            print(f'{score.family:20} {score.right} of {score.n} ({low}-{high} %)', *score.failures, sep='\n    ')
+    scores = []
+    for kind in options.kinds:
+        scores.append(measure_kind(write, kind, options.episodes, options.seed))
+        print_score(scores[-1])
+    if any(score.family in TEMPLATES for score in scores):
+        print_score(add_up([score for score in scores if score.family in TEMPLATES]))
+
+
+def print_score(score: Score) -> None:
+    """Print one line of the table and the failures below it."""
+    low, high = (round(100 * share) for share in score.interval)
+    print(f'{score.family:20} {score.right} of {score.n} ({low}-{high} %)', *score.failures, sep='\n    ', flush=True)
 
 
 if __name__ == '__main__':

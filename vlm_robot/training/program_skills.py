@@ -211,12 +211,20 @@ def condition(rng: random.Random, palette: Palette) -> ProgramTask:
         opening = rng.choice(('if', 'if', 'if', 'in the case that', 'should it be that', 'provided that', 'when'))
         text = f'{opening} {test}, {first}{otherwise}{second}'
         return as_condition(rng, scene, text, f'if {code}:\n    {first_code}\nelse:\n    {second_code}')
-    negative = f'not ({code})' if code.startswith('count') else f'not {code}'
+    negative = _deny(code)
     if roll < 0.85:
         text = f'{first} unless {test}' if rng.random() < 0.7 else f'unless {test}, {first}'
     else:
         text = f'if {negated}, {first}' if rng.random() < 0.7 else f'{first} if {negated}'
     return as_condition(rng, scene, text, f'if {negative}:\n    {first_code}')
+
+
+def _deny(code: str) -> str:
+    """Return the contrary of a condition; counts are turned round, since a program denies checks only."""
+    for sign, contrary in ((' > ', ' <= '), (' < ', ' >= ')):
+        if sign in code:
+            return code.replace(sign, contrary)
+    return f'not {code}'
 
 
 def as_condition(rng: random.Random, scene, text: str, body: str) -> ProgramTask:
@@ -272,7 +280,7 @@ def _count(rng: random.Random, voice: Voice, bowl: Phrase) -> tuple[str, str, st
     return (
         f'{bowl.words} is empty',
         f'{bowl.words} is not empty',
-        f'count({call("all", "block", inside=bowl.code)}) == 0',
+        f'count({call("all", "block", inside=bowl.code)}) < 1',
     )
 
 
