@@ -146,6 +146,7 @@ def test_models_are_found_or_listed():
         ('garbage', 'not a JSON object.*It works.*/v1'),
         ('list', 'not a JSON object.*1, 2'),
         ('deep', 'not a JSON object'),
+        ('zip', 'cannot be decoded'),
         ('shape', 'cannot score options.*hello'),
         ('close', 'closed the connection.*3 attempts'),
         ('cut', 'closed the connection.*3 attempts'),
@@ -220,6 +221,20 @@ def test_a_key_is_sent_and_never_shown(monkeypatch, caplog):
                 model.score(PROMPT, OPTIONS)
             texts.append(str(error.value))
         assert 'sesame' not in ' '.join([*texts, caplog.text])
+
+
+@pytest.mark.parametrize('key', ['two\nlines', 'clé'])
+def test_a_key_that_cannot_be_sent_is_refused_unseen(key, monkeypatch):
+    monkeypatch.setenv('ROBOT_KEY', key)
+    with FakeServer(SCRIPT) as server, pytest.raises(ServerError, match='ROBOT_KEY holds no key') as error:
+        connect(server, api_key_env='ROBOT_KEY').score(PROMPT, OPTIONS)
+    assert key not in str(error.value)
+
+
+def test_any_text_can_be_asked():
+    with FakeServer(SCRIPT) as server:
+        text = connect(server).generate('赤いブロック \udc80 "\\ \x00' + PROMPT)
+        assert text.strip() == 'pick up the red block.'
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any
 
 from vlm_robot.language.letters import LETTERS
 
-FAULTS = ('', 'hang', 'trickle', 'garbage', 'shape', 'list', 'deep', 'close', 'cut', '401', '429', '500')
+FAULTS = ('', 'hang', 'trickle', 'garbage', 'shape', 'list', 'deep', 'close', 'cut', 'zip', '401', '429', '500')
 OFFERS = ('echo', 'lists', 'chat', 'completions', 'logprobs')
 MODEL = 'fake-model'
 
@@ -171,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(b' ')
                 except OSError:
                     return
+        elif fault == 'zip':
+            self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd')
         elif fault != 'close':
             self._send(
                 200, {'garbage': '<html>It works!', 'shape': {'hello': 1}, 'list': [1, 2], 'deep': '[' * 100_000}[fault]

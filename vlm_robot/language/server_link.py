@@ -115,11 +115,11 @@ class ServerLink:
 
     async def _ask_all(self, verb: str, path: str, bodies: Sequence[Mapping | None]) -> list[Answer]:
         slots = asyncio.Semaphore(self.config.parallel)
-        key = os.environ.get(self.config.api_key_env, '').strip()
+        key = self._read_key()
         host = httpx.URL(self.url).host
         options: dict[str, Any] = {
             'timeout': self.config.timeout_s,
-            'headers': {'Authorization': f'Bearer {key}'} if key else {},
+            'headers': {'Content-Type': 'application/json'} | ({'Authorization': f'Bearer {key}'} if key else {}),
             'trust_env': host not in ('127.0.0.1', 'localhost', '::1'),  # a proxy does not reach this machine
         }
 
@@ -153,12 +153,17 @@ class ServerLink:
             except httpx.TransportError as error:
                 if is_last:
                     raise ServerError(self._describe_break(error, attempt + 1)) from error
+            except httpx.RequestError as error:
+                raise ServerError(
+                    f'the answer of the language server at {self.url} cannot be decoded ({_shorten(str(error))})'
+                ) from error
             await asyncio.sleep(pause)
             pause *= 2
         raise AssertionError('the last attempt returns or raises')
 
     async def _send(self, client: httpx.AsyncClient, verb: str, path: str, body: Mapping | None) -> tuple[int, bytes]:
-        async with client.stream(verb, f'{self.url}/{path}', json=body) as response:
+        content = None if body is None else json.dumps(body)  # in ASCII: no text can spoil the encoding
+        async with client.stream(verb, f'{self.url}/{path}', content=content) as response:
             data = bytearray()
             async for chunk in response.aiter_bytes():
                 data += chunk
@@ -193,6 +198,14 @@ class ServerLink:
                 f"'{self._clean(text, 80)}'; is this the url of an OpenAI-compatible interface (it often ends in /v1)?"
             )
         return Answer(status, body)
+
+    def _read_key(self) -> str:
+        """Return the key, or nothing; one that cannot stand in a header is refused before it reaches a message."""
+        name = self.config.api_key_env
+        key = os.environ.get(name, '').strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ServerError(f'the environment variable {name} holds no key: it has line ends or other strange signs')
+        return key
 
     def _describe_key(self, status: int) -> str:
         name = self.config.api_key_env
