@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from vlm_robot.datatypes import Scene, Step
+from vlm_robot.datatypes import Scene, SceneObject, Step
+from vlm_robot.furniture import DRAWER_STROKE, set_opening
 from vlm_robot.planning.symbolic import apply
 from vlm_robot.planning.verification import contradict
 
@@ -63,3 +64,14 @@ def test_what_was_not_seen_again_is_no_evidence(scene):
 def test_other_skills_are_not_judged(scene):
     assert contradict(Step('go_home'), scene, scene) == ''
     assert contradict(Step('push', 'red block', 'left'), scene, scene) == ''
+
+
+def test_drawers_show_whether_they_were_moved(scene):
+    def stand(opening: float) -> Scene:
+        return replace(scene, objects=(*scene.objects, SceneObject('drawer', 'drawer', set_opening(opening))))
+
+    shut, wide = stand(0.0), stand(DRAWER_STROKE)
+    assert contradict(Step('open_drawer', 'drawer'), shut, wide) == ''
+    assert contradict(Step('close_drawer', 'drawer'), wide, shut) == ''
+    assert contradict(Step('open_drawer', 'drawer'), shut, shut) == 'it is not so: the drawer is not open'
+    assert contradict(Step('close_drawer', 'drawer'), wide, stand(0.05)) == 'it is not so: the drawer is not closed'

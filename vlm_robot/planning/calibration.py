@@ -5,7 +5,8 @@ On calibration decisions whose right step is known, the score is 1 minus the con
 their (1 - level) quantile, corrected for finite n, is the threshold q. At run time the prediction set holds the
 options with confidence of at least 1 - q: it holds the right one with probability 1 - level, if the decisions
 are alike. A set with more than one is a reason to ask. Confidence is language times affordance, normalised over
-the options of the decision that do something: a model that wants to refuse or to ask says so by itself. ``training/planner_calibration.py`` makes the file that is read here.
+the options of the decision that do something: a model that wants to refuse or to ask says so by itself.
+``training/planner_calibration.py`` makes the file that is read here.
 """
 
 from __future__ import annotations

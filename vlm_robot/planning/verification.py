@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from vlm_robot.datatypes import Scene, SceneObject, Step
+from vlm_robot.furniture import is_closed, is_open
 from vlm_robot.vocabulary import BLOCK_SIZE, find_place, shape_of
 
 IN_REACH, ON_REACH, AT_REACH = 0.06, 0.04, 0.08  # in the plane; place_at may move aside by 5 cm where it is crowded
@@ -26,6 +27,10 @@ def contradict(step: Step, before: Scene, after: Scene) -> str:
     item = _find_seen(target, before, after)
     if item is None or after.held == target:
         return ''
+    if step.skill == 'open_drawer':
+        return '' if is_open(item.p_base) else f'it is not so: the {target} is not open'
+    if step.skill == 'close_drawer':
+        return '' if is_closed(item.p_base) else f'it is not so: the {target} is not closed'
     if step.skill == 'place_at':
         place = find_place(step.destination)
         missed = place is not None and math.dist(item.p_base[:2], place) > AT_REACH
