@@ -24,6 +24,7 @@ from vlm_robot.datatypes import (
     LiftedDetection,
     OptionScore,
     Plan,
+    Question,
     Relation,
     RgbdImage,
     Scene,
@@ -265,6 +266,7 @@ def to_record(record: StepRecord) -> msgs.StepRecord:
         chosen=to_step(decision.chosen.step),
         options=[to_option(option) for option in options],
         decision_reason=decision.reason,
+        program_line=decision.line,
         success=result.success,
         cancelled=result.cancelled,
         reason=result.reason,
@@ -279,15 +281,29 @@ def from_record(message: msgs.StepRecord) -> StepRecord:
     options = tuple(from_option(option) for option in message.options)
     step = from_step(message.chosen)
     chosen = next((o for o in options if o.step == step), OptionScore(step, '', 0.0, 0.0, 0.0, 0.0))
-    decision = Decision(chosen, options, message.decision_reason, message.decision_s)
+    decision = Decision(chosen, options, message.decision_reason, message.decision_s, line=message.program_line)
     result = SkillResult(message.success, message.reason, message.cancelled)
     return StepRecord(decision, result, message.scene_text, message.seconds)
 
 
-def to_plan(sentence: str, steps: Iterable[Step], status: str = '', reason: str = '', stamp: float = 0.0) -> msgs.Plan:
-    """Return the steps of a task as a message."""
-    steps = [to_step(step) for step in steps]
-    return msgs.Plan(header=to_header(stamp, ''), sentence=sentence, steps=steps, status=status, reason=reason)
+def to_plan(sentence: str, plan: Plan, status: str = '', reason: str = '', stamp: float = 0.0) -> msgs.Plan:
+    """Return the steps of a task, or a whole plan, as a message."""
+    return msgs.Plan(
+        header=to_header(stamp, ''),
+        sentence=sentence,
+        steps=[to_step(step) for step in plan.steps],
+        status=status,
+        reason=reason,
+        program=plan.program,
+        question=plan.question.text if plan.question else '',
+        answers=list(plan.question.choices) if plan.question else [],
+    )
+
+
+def from_plan(message: msgs.Plan) -> Plan:
+    """Return a plan; what stands in the message besides concerns its task."""
+    question = Question(message.question, tuple(message.answers)) if message.question else None
+    return Plan(tuple(from_step(step) for step in message.steps), message.reason, message.program, question)
 
 
 def to_task_result(result: TaskResult) -> ExecuteTask.Result:
@@ -295,8 +311,9 @@ def to_task_result(result: TaskResult) -> ExecuteTask.Result:
     return ExecuteTask.Result(
         status=result.status,
         reason=result.reason,
-        plan=to_plan(result.sentence, result.plan.steps, result.status, result.plan.reason),
+        plan=to_plan(result.sentence, result.plan, result.status, result.plan.reason),
         records=[to_record(record) for record in result.records],
+        notes=list(result.notes),
         seconds=float(result.seconds),
     )
 
@@ -304,8 +321,8 @@ def to_task_result(result: TaskResult) -> ExecuteTask.Result:
 def from_task_result(sentence: str, message: ExecuteTask.Result) -> TaskResult:
     """Return the end of a task."""
     records = tuple(from_record(record) for record in message.records)
-    plan = Plan(tuple(from_step(step) for step in message.plan.steps), message.plan.reason)
-    return TaskResult(sentence, message.status, message.reason, records, message.seconds, plan)
+    plan, notes = from_plan(message.plan), tuple(message.notes)
+    return TaskResult(sentence, message.status, message.reason, records, message.seconds, plan, notes)
 
 
 def to_skill_result(result: SkillResult, seconds: float) -> ExecuteSkill.Result:

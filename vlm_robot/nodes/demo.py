@@ -18,8 +18,8 @@ from rich.live import Live
 from rich.markup import escape
 
 from vlm_robot.annotation import draw_decision, draw_detections, write_film, write_image
-from vlm_robot.console import console, end_table, errors, tabulate_plan, tell_end
-from vlm_robot.datatypes import Detection, StepRecord
+from vlm_robot.console import ask_person, console, end_table, errors, tabulate_plan, tell_end
+from vlm_robot.datatypes import Detection, Question, StepRecord
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.evaluation.story import write_story
 from vlm_robot.evaluation.tasks import describe_task
@@ -92,7 +92,13 @@ def perform(client: TaskClient, recorder: Recorder, task: TaskTemplate, number: 
             recorder.note(record, f'task{number}_step{len(records)}')
             live.update(tabulate_plan(task.text, records, 'acting, then looking again'))
 
-        result = client.send(task.text, note)
+        def ask(question: Question) -> str:
+            live.stop()  # a table that redraws itself would write over what is typed
+            words = ask_person(question)
+            live.start(refresh=True)
+            return words
+
+        result = client.send(task.text, note, ask=ask)
         live.update(tabulate_plan(task.text, result.records))
     end_table()
     report = describe_task(result)

@@ -3,7 +3,8 @@ Makes sentences true: the action ``execute_task`` around the closed loop of plan
 
 A lifecycle node: configure loads the language model. Every turn goes out at once on the topics ``plan`` and
 ``step_records`` (latched) and as feedback, and stands again in the result. Cancelling a task cancels the
-running skill.
+running skill. Sentences are understood and remembered (``planning/dialogue.py``) until another table stands
+before the robot; questions go out as feedback and are answered at ``answer_question``.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ import time
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from std_msgs.msg import Header
 
-from vlm_robot.datatypes import Scene, SkillResult, Step, StepRecord, TaskResult
+from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
 from vlm_robot.errors import MotionCancelled, VlmRobotError
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
-from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
+from vlm_robot.planning.dialogue import Dialogue, Listener
+from vlm_robot.planning.planners import build_planner, Planner, PlannerConfig
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
@@ -39,9 +43,10 @@ class PlannerNodeConfig:
 
     autostart: bool = True  # configure and activate without being told; false where a lifecycle manager does it
     language: LanguageConfig = field(default_factory=LanguageConfig)
-    planner: SayCanConfig = field(default_factory=SayCanConfig)
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     link: LinkConfig = field(default_factory=LinkConfig)
+    questions: QuestionConfig = field(default_factory=QuestionConfig)
 
 
 class PlannerNode(LifecycleNode):
@@ -51,11 +56,20 @@ class PlannerNode(LifecycleNode):
         """Declare parameters, connect to the other nodes and offer the action; nothing is loaded yet."""
         super().__init__('planner', **lifespan.NODE_OPTIONS)
         self.config = parameters.declare(self, PlannerNodeConfig())
-        self.planner: SayCanPlanner | None = None
+        self.planner: Planner | None = None
         self._is_active = False
         self._busy, self._closing = threading.Lock(), threading.Event()
         group = ReentrantCallbackGroup()
         self.link = RobotLink(self, group, self.config.link)
+        self.dialogue = Dialogue()
+        self.desk = QuestionDesk(self, group, self.config.questions)
+        self.create_subscription(
+            Header,
+            'world_changed',
+            lambda _: self.dialogue.forget(),
+            reliable_qos(1, latched=True),
+            callback_group=group,
+        )
         self._plan = self.create_publisher(PlanMessage, 'plan', reliable_qos(1, latched=True))
         self._records = self.create_publisher(StepRecordMessage, 'step_records', reliable_qos(50, latched=True))
         self._server = ActionServer(
@@ -75,7 +89,7 @@ class PlannerNode(LifecycleNode):
         except VlmRobotError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
-        self.planner = SayCanPlanner(model, self.config.planner)
+        self.planner = build_planner(model, self.config.planner)
         self.get_logger().info(f"loaded '{model.name}' in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
 
@@ -101,15 +115,20 @@ class PlannerNode(LifecycleNode):
         while self._busy.locked() and time.monotonic() < deadline:
             time.sleep(0.02)
 
+    def _forget(self, message: Header) -> None:
+        self.dialogue.forget()  # what was said before concerned another table
+
     def _execute(self, handle) -> ExecuteTask.Result:
         complaint = '' if self._is_active else NOT_ACTIVE
         if complaint or not self._busy.acquire(blocking=False):
             handle.abort()
             return ExecuteTask.Result(status='refused', reason=complaint or BUSY)
         try:
+            self.desk.begin()
             task = Task(self, handle)
             result = task.plan() if handle.request.plan_only else task.run()
         finally:
+            self.desk.end()
             self._busy.release()
         self.get_logger().info(f"'{result.sentence[:80]}': {result.status}, {result.reason}")
         task.tell_end(result)
@@ -126,6 +145,7 @@ class Task:
         self._node, self._handle = node, handle
         self._begin = time.monotonic()
         self._records: list[StepRecord] = []
+        self._listener = Listener(node.planner, node.dialogue)
 
     def run(self) -> TaskResult:
         """Run the closed loop; whatever goes wrong becomes a result with a reason."""
@@ -137,24 +157,28 @@ class Task:
                 self._act(Step('go_home'))
             return run_task(
                 self.sentence,
-                node.planner,
+                self._listener,
                 self._look,
                 self._act,
                 is_cancelled=self.is_cancelled,
                 on_record=self._tell,
+                ask=self._ask,
+                feedback=node.desk.listen,
                 config=node.config.loop,
             )
 
-        return self._guard(loop)
+        return self._listener.end(self._guard(loop))
 
     def plan(self) -> TaskResult:
         """Decide every step and move nothing."""
 
         def project() -> TaskResult:
-            plan = self._node.planner.plan(self.sentence, self._look())
-            self._publish_plan(plan.steps, 'planning', plan.reason)
+            plan = self._listener.plan(self.sentence, self._look())
+            asked = plan.question.text if plan.question else ''
+            plan = replace(plan, reason=plan.reason or asked)
+            self._publish_plan(plan, 'planning', plan.reason)
             status, reason = ('refused', plan.reason) if plan.reason else ('done', 'planned, nothing moved')
-            return TaskResult(self.sentence, status, reason, plan=plan)
+            return TaskResult(self.sentence, status, reason, plan=plan, notes=self._listener.notes)
 
         return self._guard(project)
 
@@ -165,7 +189,8 @@ class Task:
     def tell_end(self, result: TaskResult) -> None:
         """Publish how it ended."""
         if not self._handle.request.plan_only:
-            self._publish_plan([r.decision.chosen.step for r in result.records], result.status, result.reason)
+            steps = tuple(r.decision.chosen.step for r in result.records)
+            self._publish_plan(replace(result.plan, steps=steps), result.status, result.reason)
 
     def _guard(self, work: Callable[[], TaskResult]) -> TaskResult:
         try:
@@ -200,16 +225,24 @@ class Task:
     def _tell(self, record: StepRecord) -> None:
         self._records.append(record)
         self._node._records.publish(conversions.to_record(record))
-        self._publish_plan([r.decision.chosen.step for r in self._records], 'running')
+        self._publish_plan(self._so_far(), 'running')
         self._feed('deciding')
 
-    def _publish_plan(self, steps, status: str, reason: str = '') -> None:
-        self._node._plan.publish(conversions.to_plan(self.sentence, steps, status, reason, self._now()))
+    def _ask(self, question: Question) -> str:
+        return self._node.desk.ask(question, self._tell_question, self._check)
 
-    def _feed(self, phase: str) -> None:
-        feedback = ExecuteTask.Feedback(phase=phase)
-        steps = [record.decision.chosen.step for record in self._records]
-        feedback.plan_so_far = conversions.to_plan(self.sentence, steps, 'running', '', self._now())
+    def _tell_question(self, question: Question, number: int) -> None:
+        self._feed('asking', question=question.text, answers=list(question.choices), question_id=number)
+
+    def _so_far(self) -> Plan:
+        return Plan(tuple(record.decision.chosen.step for record in self._records))
+
+    def _publish_plan(self, plan: Plan, status: str, reason: str = '') -> None:
+        self._node._plan.publish(conversions.to_plan(self.sentence, plan, status, reason, self._now()))
+
+    def _feed(self, phase: str, **question) -> None:
+        feedback = ExecuteTask.Feedback(phase=phase, **question)
+        feedback.plan_so_far = conversions.to_plan(self.sentence, self._so_far(), 'running', '', self._now())
         if self._records:
             feedback.latest = conversions.to_record(self._records[-1])
         self._handle.publish_feedback(feedback)

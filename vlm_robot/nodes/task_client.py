@@ -19,7 +19,7 @@ from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from sensor_msgs.msg import Image
 
-from vlm_robot.datatypes import Detection, Scene, StepRecord, TaskResult, WorldState
+from vlm_robot.datatypes import Detection, Question, Scene, StepRecord, TaskResult, WorldState
 from vlm_robot.errors import MotionCancelled, PerceptionError, ScenarioError
 from vlm_robot.nodes import conversions, pixels
 from vlm_robot.nodes.action_calls import call_action
@@ -29,10 +29,32 @@ from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import DetectionArray
 from vlm_robot_interfaces.msg import Scene as SceneMessage
 from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
-from vlm_robot_interfaces.srv import GetWorldState, LoadScenario, SetQueries
+from vlm_robot_interfaces.srv import AnswerQuestion, GetWorldState, LoadScenario, SetQueries
 
 CAMERAS = ('front', 'top')
 SERVICE_TIMEOUT = 30.0  # wall-clock seconds
+
+
+class Asking:
+    """Puts every question of a task once to a person, however often it is told."""
+
+    def __init__(self, ask: Callable[[Question], str], answer: Callable[[int, str], str]):
+        """Keep who answers, and how the answer is sent."""
+        self._ask, self._send = ask, answer
+        self._known: set[int] = set()
+
+    def hear(self, feedback: ExecuteTask.Feedback) -> None:
+        """Take in feedback; a question that is new is answered in a thread of its own."""
+        number = feedback.question_id
+        if feedback.phase == 'asking' and number not in self._known:
+            self._known.add(number)
+            question = Question(feedback.question, tuple(feedback.answers))
+            threading.Thread(target=self._answer, args=(question, number), daemon=True).start()
+
+    def _answer(self, question: Question, number: int) -> None:
+        words = self._ask(question)
+        with contextlib.suppress(PerceptionError):  # the task has ended meanwhile, and its node with it
+            self._send(number, words)
 
 
 class TaskClient:
@@ -64,6 +86,7 @@ class TaskClient:
     def _connect(self) -> None:
         node = self.node
         self._task = ActionClient(node, ExecuteTask, 'execute_task')
+        self._answer = node.create_client(AnswerQuestion, 'answer_question')
         self._load = node.create_client(LoadScenario, 'load_scenario')
         self._truth = node.create_client(GetWorldState, 'get_world_state')
         self._queries = node.create_client(SetQueries, 'set_queries')
@@ -90,12 +113,18 @@ class TaskClient:
         self._thread.join(5.0)
 
     def send(
-        self, sentence: str, on_record: Callable[[StepRecord], None] | None = None, *, plan_only: bool = False
+        self,
+        sentence: str,
+        on_record: Callable[[StepRecord], None] | None = None,
+        *,
+        plan_only: bool = False,
+        ask: Callable[[Question], str] = lambda question: '',
     ) -> TaskResult:
         """
         Give the robot a sentence and return how the task ended.
 
         :param on_record: called with every turn as it comes, from another thread.
+        :param ask: answers a question, in a thread of its own; an empty answer ends the task as ``refused``.
         :raises MotionError: there is no planner, or it does not answer.
         """
         self._cancel.clear()
@@ -103,7 +132,8 @@ class TaskClient:
         self._has_planner = self._task.wait_for_server(10.0)
         goal, results = ExecuteTask.Goal(sentence=sentence, plan_only=plan_only), []
         try:
-            result = call_action(self._task, goal, self._check, on_cancelled=results.append)
+            asking = Asking(ask, self.answer)
+            result = call_action(self._task, goal, self._check, on_feedback=asking.hear, on_cancelled=results.append)
         except MotionCancelled:
             if not results:
                 raise
@@ -115,6 +145,11 @@ class TaskClient:
         for record in end.records[self._passed :] if on_record else ():
             on_record(record)  # the result can overtake the topic
         return end
+
+    def answer(self, number: int, words: str) -> str:
+        """Answer a question by its number, or say something while a task runs (0); return why it was not taken."""
+        response = self._call(self._answer, AnswerQuestion.Request(question_id=number, answer=words))
+        return response.message
 
     def cancel(self) -> None:
         """Cancel the task that ``send`` waits for, from another thread; ``send`` returns its end."""
