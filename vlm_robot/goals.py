@@ -26,7 +26,8 @@ import numpy as np
 
 from vlm_robot.datatypes import WorldState
 from vlm_robot.errors import name_nearest, ScenarioError
-from vlm_robot.vocabulary import AREAS, BLOCK_SIZE, find_place, LOCATIONS
+from vlm_robot.furniture import DRAWER, is_closed, is_handed, is_inside, is_open, is_swept
+from vlm_robot.vocabulary import AREAS, BLOCK_SIZE, find_place, LOCATIONS, shape_of
 
 TOLERANCE = 0.05  # metres in the plane
 NEAR_TOLERANCE = 0.10  # metres in the plane, where several things share one place
@@ -128,7 +129,12 @@ def check(condition: Condition, state: WorldState) -> bool:
             raise ScenarioError(f"the goal names '{name}'{name_nearest(name, state.positions)}")
     if state.held and state.held in names:
         return False
+    if condition.predicate == 'swept':  # the truth has every piece of a pile, a symbolic table its middle alone
+        pieces = [place for name, place in state.positions.items() if name.startswith(f'{names[0]} piece ')]
+        return is_swept(pieces or [state.positions[names[0]]], condition.arguments[1])
     points = [np.asarray(state.positions[name], float) for name in names]
+    if condition.predicate == 'in' and shape_of(names[1]) == DRAWER:
+        return is_inside(*points)
     return bool(PREDICATES[condition.predicate].check(points, condition.arguments[len(names) :]))
 
 
@@ -187,6 +193,18 @@ def _is_stack(points, _) -> bool:
     return all(_is_on((upper, lower), ()) for lower, upper in zip(order, order[1:], strict=False))
 
 
+def _is_open(points, _) -> bool:
+    return is_open(points[0])
+
+
+def _is_closed(points, _) -> bool:
+    return is_closed(points[0])
+
+
+def _is_handed(points, _) -> bool:
+    return is_handed(points[0])
+
+
 def _is_dist(points, rest) -> bool:
     return bool(float(rest[0]) <= np.linalg.norm(points[0][:2] - points[1][:2]) <= float(rest[1]))
 
@@ -212,7 +230,7 @@ class Predicate:
 
     def is_place(self, value: Any) -> bool:
         """Return whether the last argument is one that the predicate knows."""
-        is_spot = self.place == 'location' and isinstance(value, str) and bool(find_place(value))
+        is_spot = self.place in ('location', 'region') and isinstance(value, str) and bool(find_place(value))
         return not self.place or is_spot or value in PLACES[self.place]
 
 
@@ -220,6 +238,7 @@ KINDS = ('all', 'any', 'not', 'then')
 PLACES: Mapping[str, Sequence[str]] = {
     'location': tuple(LOCATIONS),
     'area': tuple(AREAS),
+    'region': (*LOCATIONS, *AREAS),
     'direction': ('left', 'right', 'top', 'bottom'),
     'line': ('horizontal', 'vertical', 'diagonal'),
 }
@@ -233,5 +252,9 @@ PREDICATES = {
     'line': Predicate(_is_line, 3, 99),
     'row': Predicate(_is_row, 3, 99, 1, 'line'),
     'stack': Predicate(_is_stack, 2, 99),
+    'open': Predicate(_is_open, 1, 1),
+    'closed': Predicate(_is_closed, 1, 1),
+    'handed': Predicate(_is_handed, 1, 1),
+    'swept': Predicate(_is_in_area, 2, 2, 1, 'region'),
     'dist': Predicate(_is_dist, 4, 4, 2),
 }

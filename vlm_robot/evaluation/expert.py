@@ -11,6 +11,7 @@ from vlm_robot.errors import ScenarioError
 from vlm_robot.goals import Condition, Goal
 
 SKILL_OF = {'in': 'place_in', 'on': 'place_on', 'at': 'place_at'}
+STEPS_OF = {'open': 'open_drawer', 'closed': 'close_drawer', 'swept': 'sweep'}  # one step, nothing picked up
 
 
 def plan_for(goal: Goal) -> Plan:
@@ -21,8 +22,15 @@ def plan_for(goal: Goal) -> Plan:
     """
     steps: list[Step] = []
     for condition in _wanted(goal):
+        if condition.predicate in STEPS_OF:
+            steps.append(Step(STEPS_OF[condition.predicate], *condition.arguments))
+            continue
+        if condition.predicate == 'handed':
+            steps += [Step('pick', *condition.arguments), Step('hand_over', *condition.arguments)]
+            continue
         if condition.predicate not in SKILL_OF:
-            raise ScenarioError(f"the expert cannot reach '{condition.predicate}'; it can {sorted(SKILL_OF)}")
+            known = sorted([*SKILL_OF, *STEPS_OF, 'handed'])
+            raise ScenarioError(f"the expert cannot reach '{condition.predicate}'; it can {known}")
         thing, place = condition.arguments
         steps += [Step('pick', thing), Step(SKILL_OF[condition.predicate], thing, place)]
     return Plan((*steps, Step('done')))
