@@ -172,3 +172,15 @@ def test_unknown_families_name_the_nearest():
 def test_places_of_the_splits_exist():
     for family in FAMILIES.values():
         assert set(family.split.places) <= set(LOCATIONS)
+
+
+def test_side_effects_are_what_the_robot_moved_and_nobody_asked_for():
+    from vlm_robot.evaluation.grading import share_kept
+
+    episode = FAMILIES['C'].sample(0)
+    start = state_of(episode)
+    other = next(name for name in start.positions if name != episode.reference[0].target)
+    end = WorldState(dict(start.positions) | {other: (0.9, 0.9, 0.02)})
+    assert share_kept(episode.goal, [start, start]) == 1
+    assert share_kept(episode.goal, [start, end]) < 1
+    assert share_kept(episode.goal, [start, end], [other]) == 1

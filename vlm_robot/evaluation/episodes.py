@@ -257,10 +257,15 @@ def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade, play: _Pl
         outcome='ask' if play.question else final,
         execution_success=success,
         goal_condition_recall=recall_of(goal, play.states),
-        kept=share_kept(goal, play.states),
+        kept=share_kept(goal, play.states, _find_moved(play)),
         early=result.status == 'done' and not goal.holds(*play.states),
         events=tuple(play.events),
     )
+
+
+def _find_moved(play: _Play) -> list[str]:
+    """Return the things that the disturbances themselves moved."""
+    return [name for name in play.states[0].positions if any(event.endswith(f'the {name}') for event in play.events)]
 
 
 def _asked_as_expected(episode: Episode, play: _Play) -> bool:

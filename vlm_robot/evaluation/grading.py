@@ -9,7 +9,7 @@ counts. Positions in metres in the base frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 import math
 
@@ -89,7 +89,7 @@ def recall_of(goal: Goal, states: Sequence[WorldState]) -> float:
     return goal.recall(states[0], *states)
 
 
-def share_kept(goal: Goal, states: Sequence[WorldState]) -> float:
+def share_kept(goal: Goal, states: Sequence[WorldState], moved_by_others: Collection[str] = ()) -> float:
     """
     Return side-effect precision: of what was right and of what nobody asked to move, the share left alone.
 
@@ -98,7 +98,7 @@ def share_kept(goal: Goal, states: Sequence[WorldState]) -> float:
     """
     start, end = states[0], states[-1]
     named = {name for condition in goal.conditions() for name in condition.names}
-    others = [name for name in start.positions if name not in named]
+    others = [name for name in start.positions if name not in named and name not in moved_by_others]
     still = [math.dist(start.positions[n][:2], end.positions.get(n, (9, 9))[:2]) <= MOVED for n in others]
     held = [part for part in (goal.parts if goal.kind == 'all' else ()) if part.holds(start)]
     kept = [*still, *(part.holds(end) for part in held)]

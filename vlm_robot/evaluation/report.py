@@ -139,8 +139,19 @@ def _describe_run(report: dict, out: Path) -> Block:
     confusion = (report['answers'] or {}).get('confusion')
     if confusion:
         words.append('expected -> given: ' + '; '.join(f'{e}: {given}' for e, given in confusion.items()))
+    words += _name_published(report)
     table = (('measure', 'value', '95 %'), *list_measures(report))
     return Block(f'{name_run(report)}, n = {report["n"]}', tuple(words), table, pictures)
+
+
+def _name_published(report: dict) -> list[str]:
+    """Return SayCan's own numbers per family of the kitchen; nothing for other suites."""
+    if report['suite'] != 'kitchen':
+        return []
+    from vlm_robot.evaluation.kitchen_instructions import PUBLISHED
+
+    rows = [f'{name} {percent(plan)} / {percent(done)}' for name, (plan, done) in PUBLISHED.items()]
+    return [f'published, plan / execution on its mock kitchen: {"; ".join(rows)}']
 
 
 def _show_failures(runs: Sequence[tuple[dict, Path]]) -> list[Block]:
