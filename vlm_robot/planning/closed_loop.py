@@ -17,9 +17,9 @@ from vlm_robot.datatypes import Decision, Plan, Question, Scene, SkillResult, St
 from vlm_robot.errors import ConfigError, ModelError, PerceptionError, SentenceError
 from vlm_robot.planning.conversation import flatten, read_interjection, says_halt, take_answer
 from vlm_robot.planning.domain import TABLE
+from vlm_robot.planning.planner import Planner
 from vlm_robot.planning.progress import Progress
 from vlm_robot.planning.prompt import History
-from vlm_robot.planning.saycan import SayCanPlanner
 
 EXAMPLE = "for example: 'put the red block in the green bowl'"
 Ask = Callable[[Question], str]
@@ -66,7 +66,7 @@ def check_sentence(sentence: str, max_chars: int = 500) -> str:
 
 def run_task(  # noqa: PLR0913  every hook is a keyword and has a default
     sentence: str,
-    planner: SayCanPlanner,
+    planner: Planner,
     look: Callable[[], Scene],
     act: Callable[[Step], SkillResult],
     *,
@@ -112,7 +112,7 @@ class _Hooks:
 class _Task:
     """One sentence on its way to being true."""
 
-    def __init__(self, sentence: str, planner: SayCanPlanner, hooks: _Hooks, config: ClosedLoopConfig):
+    def __init__(self, sentence: str, planner: Planner, hooks: _Hooks, config: ClosedLoopConfig):
         self.sentence, self.planner, self.hooks, self.config = sentence, planner, hooks, config
         self.spoken = sentence  # with answers appended, or what was said last
         self.domain = getattr(planner, 'domain', TABLE)

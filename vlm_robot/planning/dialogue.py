@@ -14,6 +14,8 @@ from typing import Any
 from vlm_robot.datatypes import Decision, Plan, Scene, TaskResult
 from vlm_robot.planning.binding import find_moves, Move
 from vlm_robot.planning.program_prompt import Turn
+from vlm_robot.planning.prompt import History
+from vlm_robot.planning.saycan import Projection
 from vlm_robot.planning.understanding import ask_model, understand, Understood
 
 MAX_TURNS = 4  # sentences that are remembered; more would push worked examples out of a short context
@@ -95,7 +97,7 @@ class Listener:
         """Return a whole plan; nothing moves."""
         return self.project(sentence, scene).plan
 
-    def project(self, sentence: str, scene: Scene) -> Any:
+    def project(self, sentence: str, scene: Scene) -> Projection:
         """Return a whole plan and its decisions; nothing moves."""
         self._sentence = self.read(sentence, scene)
         self._before, self._after = self._before or scene, scene
@@ -105,10 +107,10 @@ class Listener:
         reason = self.explain(projection.plan.reason)
         return replace(projection, plan=replace(projection.plan, reason=reason))
 
-    def decide(self, sentence: str, scene: Scene, *rest: Any, **named: Any) -> Decision:
+    def decide(self, sentence: str, scene: Scene, history: History | None = None) -> Decision:
         """Return the chosen next step."""
         self._after = scene
-        return self._planner.decide(self.read(sentence, scene), scene, *rest, **named)
+        return self._planner.decide(self.read(sentence, scene), scene, history)
 
     def explain(self, reason: str) -> str:
         """Return why nothing is done, with the words that are in no dictionary."""
