@@ -17,7 +17,7 @@ from vlm_robot.datatypes import Decision, Plan, Question, Scene, SkillResult, St
 from vlm_robot.errors import ConfigError, ModelError, PerceptionError, SentenceError
 from vlm_robot.planning.conversation import flatten, read_interjection, says_halt, take_answer
 from vlm_robot.planning.domain import TABLE
-from vlm_robot.planning.planner import Planner
+from vlm_robot.planning.planners import Planner
 from vlm_robot.planning.progress import Progress
 from vlm_robot.planning.prompt import History
 
