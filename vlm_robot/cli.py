@@ -196,15 +196,16 @@ def train_planner(
     minutes: Minutes = 60.0,
     seed: Seed = 0,
     fresh: Fresh = False,
+    start: Annotated[str, typer.Option(help='Adapter to train further: `planner` or a folder; empty: none.')] = '',
 ) -> None:
     """
-    Train the planner's LoRA on generated instruction-plan pairs; saves and resumes.
+    Train the planner's LoRA on generated steps and programs; saves and resumes.
 
     Example: vlm-robot train planner --out runs/planner --minutes 60
     """
     from vlm_robot.training import planner
 
-    config = planner.PlannerTrainingConfig(out=str(out), minutes=minutes, seed=seed, resume=not fresh)
+    config = planner.PlannerTrainingConfig(out=str(out), minutes=minutes, seed=seed, resume=not fresh, start=start)
     console.print(planner.train(config))
 
 
