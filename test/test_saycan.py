@@ -329,3 +329,17 @@ def test_without_affordance_the_words_alone_decide(scene):
     plan = SayCanPlanner(Wisher(wishes), blind).plan('x', scene)
     assert plan.steps[0] == Step('pick', 'purple block')
     assert 'circles' in plan.reason
+
+
+def test_affordance_is_renewed_by_every_look_while_the_words_stay(scene):
+    """The same prompt is scored once; the same option is judged anew in a scene where neighbours came close."""
+    model = Wisher({'pick up the red block': -0.1})
+    planner = SayCanPlanner(model)
+    x, y, z = scene.get('red block').p_base
+    sides = {'blue block': (x + 0.045, y, z), 'yellow block': (x, y + 0.045, z)}
+    crowded = replace(scene, objects=tuple(replace(o, p_base=sides.get(o.name, o.p_base)) for o in scene.objects))
+    before, after = planner.decide('x', scene).options[0], planner.decide('x', crowded).options[0]
+    assert model.calls == 1
+    assert before.step == after.step == Step('pick', 'red block')
+    assert before.language_logprob == after.language_logprob
+    assert after.affordance < before.affordance - 0.02
