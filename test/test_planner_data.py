@@ -124,3 +124,30 @@ def test_training_reads_the_tokens_that_scoring_reads(tokenizer):
 def test_senseless_training_settings_are_refused():
     with pytest.raises(ConfigError, match='minutes'):
         PlannerTrainingConfig(minutes=0)
+
+
+def test_an_adapter_is_trained_further(tmp_path):
+    """What was saved is what training begins with; another rank is refused."""
+    import torch
+    from torch import nn
+
+    from vlm_robot.errors import ModelError
+    from vlm_robot.language.adapter import load_adapter, save_adapter, wrap_linears
+
+    def wrap(rank):
+        torch.manual_seed(rank)
+        return wrap_linears(nn.Sequential(nn.Linear(6, 4)), ('0',), rank, 2.0 * rank)
+
+    first, second = wrap(2), wrap(2)
+    nn.init.normal_(first['0'].lora_B)
+    save_adapter(tmp_path, first, ('0',), 'none')
+    load_adapter(tmp_path, second)
+    assert torch.allclose(first['0'].lora_A, second['0'].lora_A, atol=1e-3)
+    assert torch.allclose(first['0'].lora_B, second['0'].lora_B, atol=1e-3)
+    with pytest.raises(ModelError, match='trained further'):
+        load_adapter(tmp_path, wrap(4))
+
+
+def test_shares_of_the_stream_are_checked():
+    with pytest.raises(ConfigError, match='shares'):
+        PlannerTrainingConfig(programs=0.9, kitchen=0.2)
