@@ -16,14 +16,14 @@ import time
 
 from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, SkillResult, Step
 from vlm_robot.errors import ConfigError, PlanError
-from vlm_robot.language.language_model import LanguageModel, write
+from vlm_robot.language.language_model import Generation, LanguageModel, write, Writer
 from vlm_robot.planning.affordance import AffordanceConfig, judge
 from vlm_robot.planning.dialogue import Dialogue
 from vlm_robot.planning.domain import TABLE
 from vlm_robot.planning.explanation import find_line
 from vlm_robot.planning.interpreter import Execution, InterpreterConfig, Ruling
 from vlm_robot.planning.options import say
-from vlm_robot.planning.program import parse_program
+from vlm_robot.planning.program import HEADER, parse_program
 from vlm_robot.planning.program_grammar import write_grammar
 from vlm_robot.planning.program_parts import Program
 from vlm_robot.planning.program_prompt import STOP, write_program_prompt
@@ -34,6 +34,8 @@ from vlm_robot.planning.worked_examples import ExampleLibrary
 
 MEMORY = 16  # programs that are kept; the closed loop runs the program that the projection wrote
 UNREADABLE = 'the language model wrote no program that can be read'
+ENDING = f'\n{HEADER}\n'
+HINT = ' (only calls of the skills above, one a line)'  # behind the sentence when a program could not be read
 
 
 @dataclass(frozen=True)
@@ -146,17 +148,22 @@ class ProgPromptPlanner:
 
     def _write(self, prompt: str, sentence: str, scene: Scene) -> Written:
         grammar = write_grammar(sentence, scene) if self.config.constrained else ''
-        written = Written('', None, 0.0, -math.inf, UNREADABLE)
         for _ in range(self.config.attempts):
             text = write(self.model, prompt, self.config.max_new_tokens, (STOP,), grammar)
-            probability = self.config.unknown_probability if text.probability is None else text.probability
-            logprob = math.log(max(probability, 1e-300)) if text.logprob is None else text.logprob
-            body = text.text.rstrip() + '\n'
-            try:
-                return Written(body, parse_program(body), probability, logprob)
-            except PlanError as error:
-                written = Written(body, None, probability, logprob, f'{UNREADABLE}: {error}')
+            written = self._read(text)
+            if written.program is not None or (grammar and isinstance(self.model, Writer)):
+                break  # a text under a grammar would come out the same again
+            prompt = prompt.removesuffix(ENDING) + HINT + ENDING
         return written
+
+    def _read(self, text: Generation) -> Written:
+        probability = self.config.unknown_probability if text.probability is None else text.probability
+        logprob = math.log(probability) if text.logprob is None else text.logprob
+        body = text.text.rstrip() + '\n'
+        try:
+            return Written(body, parse_program(body), probability, logprob)
+        except PlanError as error:
+            return Written(body, None, probability, logprob, f'{UNREADABLE}: {error}')
 
     def _begin(self, sentence: str, scene: Scene, seen: int) -> _Run:
         written = self.write(sentence, scene)

@@ -61,6 +61,8 @@ def parse_program(text: str) -> Program:
     if '\\' in text or not all(letter.isprintable() or letter == '\n' for letter in text):
         raise PlanError('the program holds a backslash, a tab or a character that cannot be printed; leave it out')
     lines = _frame(text)
+    if len(lines) == 1:
+        raise PlanError('the program is empty; the shortest one is: go_home()')
     try:
         tree = ast.parse('\n'.join(lines))
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
