@@ -82,8 +82,9 @@ def _locate_handle(opening: float) -> np.ndarray:
 
 
 def _list_contents(drawer: SceneObject, scene: Scene) -> list[SceneObject]:
+    """Return what lies above the tray's floor, at any height."""
     others = (item for item in scene.objects if item.name != drawer.name)
-    return [item for item in others if furniture.is_inside(item.p_base, drawer.p_base)]
+    return [item for item in others if furniture.is_inside((*item.p_base[:2], BLOCK_SIZE), drawer.p_base)]
 
 
 def _measure_way(drawer: SceneObject, start: float, goal: float, scene: Scene) -> tuple[float, str]:
