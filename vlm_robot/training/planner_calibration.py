@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vlm_robot.datatypes import OptionScore, Scene, SkillResult, Step
+from vlm_robot.language.language_model import ContinuationScore, LanguageModel
 from vlm_robot.language.transformers_model import TransformersConfig, TransformersLanguageModel
 from vlm_robot.planning.calibration import (
     Calibration,
@@ -105,17 +106,18 @@ def build_planners(adapter: str, names: Sequence[str] = NORMALISATIONS) -> dict[
 class _Remembering:
     """A language model that scores the last few prompts only once."""
 
-    def __init__(self, model):
-        self.name, self._model, self._known = model.name, model, {}
+    def __init__(self, model: LanguageModel):
+        self.name, self._model = model.name, model
+        self._known: dict[tuple[str, ...], list[ContinuationScore]] = {}
 
-    def score(self, prompt, continuations):
+    def score(self, prompt: str, continuations: Sequence[str]) -> list[ContinuationScore]:
         key = (prompt, *continuations)
         if key not in self._known:
             self._known = dict(list(self._known.items())[-8:]) | {key: self._model.score(prompt, continuations)}
         return self._known[key]
 
-    def generate(self, prompt, max_new_tokens=64, stop=()):
-        return self._model.generate(prompt, max_new_tokens, stop)
+    def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
+        return self._model.generate(prompt, max_new_tokens, stop, grammar)
 
 
 def calibrate(scored: Sequence[Scored], level: float, normalisation: str = 'sum') -> Calibration:
