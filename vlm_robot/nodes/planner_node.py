@@ -20,7 +20,8 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
-from vlm_robot.errors import MotionCancelled, VlmRobotError
+from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
+from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language, Verbatim
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
@@ -33,6 +34,7 @@ from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
 
+WORLDS = ('table', 'kitchen')
 BUSY = 'another task is running; cancel it or wait for its end'
 NOT_ACTIVE = 'the planner node is not active; activate it (ros2 lifecycle set /planner activate)'
 
@@ -41,12 +43,18 @@ NOT_ACTIVE = 'the planner node is not active; activate it (ros2 lifecycle set /p
 class PlannerNodeConfig:
     """Which language model plans, and how."""
 
+    world: str = 'table'  # 'table' with blocks and bowls, or 'kitchen' with a robot on wheels
     autostart: bool = True  # configure and activate without being told; false where a lifecycle manager does it
     language: LanguageConfig = field(default_factory=LanguageConfig)
     planner: PlannerConfig = field(default_factory=PlannerConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     link: LinkConfig = field(default_factory=LinkConfig)
     questions: QuestionConfig = field(default_factory=QuestionConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse worlds that do not exist."""
+        if self.world not in WORLDS:
+            raise ConfigError(f"world is '{self.world}'; allowed: {WORLDS}")
 
 
 class PlannerNode(LifecycleNode):
@@ -85,11 +93,14 @@ class PlannerNode(LifecycleNode):
         """Load the language model."""
         begin = time.monotonic()
         try:
-            model = load_language_model(self.config.language)
+            config = self.config
+            cooks = config.world == 'kitchen'
+            model = load_language_model(choose_language(config.language) if cooks else config.language)
         except VlmRobotError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
-        self.planner = build_planner(model, self.config.planner)
+        plan = config.planner
+        self.planner = build_kitchen_planner('saycan', model, plan) if cooks else build_planner(model, plan)
         self.get_logger().info(f"loaded '{model.name}' in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
 
@@ -145,7 +156,8 @@ class Task:
         self._node, self._handle = node, handle
         self._begin = time.monotonic()
         self._records: list[StepRecord] = []
-        self._listener = Listener(node.planner, node.dialogue)
+        listens = node.config.world == 'table'  # only its words are known to the dictionary
+        self._listener = Listener(node.planner, node.dialogue) if listens else Verbatim(node.planner)
 
     def run(self) -> TaskResult:
         """Run the closed loop; whatever goes wrong becomes a result with a reason."""
