@@ -5,10 +5,15 @@ import random
 
 import pytest
 
-from vlm_robot.datatypes import Relation, Scene, Step
+from vlm_robot.datatypes import Plan, Relation, Scene, SceneObject, Step
 from vlm_robot.errors import PlanError
+from vlm_robot.furniture import DRAWER_CLOSED
 from vlm_robot.goals import parse_goal
+from vlm_robot.planning.checking import check_plan
+from vlm_robot.planning.options import build_options
+from vlm_robot.planning.parsing import format_plan, parse_plan
 from vlm_robot.planning.symbolic import apply, find_covers, find_spot, relate, to_state
+from vlm_robot.skills.table import SKILLS
 from vlm_robot.training.planner_data import build_plan, is_true
 from vlm_robot.training.planner_kinds import sample_task
 from vlm_robot.training.planner_tasks import Palette
@@ -49,9 +54,7 @@ def test_covers(scene):
 
 
 def test_relations_of_the_scene_are_believed_before_positions(scene):
-    told = replace(
-        scene, relations=(Relation('red block', 'in', 'green bowl'), Relation('blue block', 'on', 'table'))
-    )
+    told = replace(scene, relations=(Relation('red block', 'in', 'green bowl'), Relation('blue block', 'on', 'table')))
     assert relate(told)['red block'] == ('in', 'green bowl')
     assert relate(told)['blue block'][0] in ('table', 'at')
 
@@ -89,3 +92,49 @@ def test_expert_reaches_the_goals_of_every_kind(seed):
         scene = apply(step, scene)
     last = {goal[1]: goal for goal in sample.goals if goal[0] != 'home'}
     assert all(is_true(goal, scene) for goal in last.values()), sample
+
+
+def furnished() -> Scene:
+    """Return a stack of two, a lone block, a shut drawer and a pile."""
+    places = {'red block': (0.5, 0.0, 0.02), 'blue block': (0.5, 0.0, 0.06), 'green block': (0.4, 0.2, 0.02)}
+    things = [SceneObject(name, name, place) for name, place in places.items()]
+    drawer, pile = SceneObject('drawer', 'drawer', DRAWER_CLOSED), SceneObject('pile', 'pile', (0.6, -0.1, 0.006))
+    return Scene((*things, drawer, pile))
+
+
+FURNISHED = [
+    ((Step('open_drawer', 'drawer'),), {'open': ['drawer']}),
+    (
+        (
+            Step('open_drawer', 'drawer'),
+            Step('pick', 'blue block'),
+            Step('place_in', 'blue block', 'drawer'),
+            Step('close_drawer', 'drawer'),
+        ),
+        {'all': [{'closed': ['drawer']}, {'in': ['blue block', 'drawer']}]},
+    ),
+    ((Step('sweep', 'pile', 'left side'),), {'swept': ['pile', 'left side']}),
+    ((Step('push', 'green block', 'middle'),), {'at': ['green block', 'middle']}),
+    ((Step('unstack', 'red block'),), {'not': {'on': ['blue block', 'red block']}}),
+    ((Step('unstack', 'blue block'),), {'not': {'on': ['blue block', 'red block']}}),
+    ((Step('pick', 'green block'), Step('hand_over', 'green block')), {'handed': ['green block']}),
+]
+
+
+@pytest.mark.parametrize(('steps', 'goal'), FURNISHED)
+def test_steps_with_furniture_make_their_goals_true_and_can_be_said(steps, goal):
+    plan = Plan((*steps, Step('done')))
+    assert parse_plan(format_plan(plan)) == plan
+    assert not parse_goal(goal).holds(to_state(furnished()))
+    end = check_plan(plan, furnished(), SKILLS)
+    assert parse_goal(goal).holds(to_state(end))
+    scene = furnished()
+    for step in steps:
+        assert step.skill in {option.skill for option in build_options(scene)}
+        scene = apply(step, scene)
+
+
+def test_a_shut_drawer_takes_nothing():
+    scene = apply(Step('pick', 'green block'), furnished())
+    with pytest.raises(PlanError, match='open it first'):
+        apply(Step('place_in', 'green block', 'drawer'), scene)

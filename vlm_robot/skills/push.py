@@ -16,7 +16,7 @@ from vlm_robot.skills.clearance import (
     outline_hand,
     rectangle,
 )
-from vlm_robot.skills.grasping import find_bowl_around, LEAST, point_down
+from vlm_robot.skills.grasping import find_bowl_around, point_down
 from vlm_robot.skills.motions import give_up, raise_to, rise, SkillConfig
 from vlm_robot.vocabulary import BLOCK_SIZE, ZONE_X, ZONE_Y
 
@@ -39,7 +39,7 @@ def push(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult
     if length < LEAST_PUSH:
         return SkillResult(False, f'there is no room to push the {block.name} to the {step.destination}')
     gap, nearest = _measure_way(block, way / length, length, scene)
-    if gap <= LEAST:
+    if gap <= 0.0:
         return SkillResult(False, f'the {nearest} is in the way of the {block.name}')
     return _stroke(block, way / length, length, arm, config)
 
