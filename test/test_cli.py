@@ -9,7 +9,8 @@ import sys
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ['demo', 'task', 'plan', 'decide', 'chat', 'detect', 'render', 'evaluate', 'train', 'measure', 'bench']
+COMMANDS = ['demo', 'task', 'plan', 'decide', 'chat', 'detect', 'render', 'evaluate', 'report', 'train', 'measure',
+            'bench']  # fmt: skip
 
 
 def run(*arguments, cwd=None):

@@ -146,6 +146,12 @@ def test_the_mixed_suite_takes_turns():
     assert [suite.sample(seed).task for seed in range(5)] == ['A', 'B', 'C', 'D', 'A']
 
 
+def test_the_kitchen_has_no_more_instructions_than_it_has():
+    assert len(find_suite('kitchen').list_seeds(101)) == 101
+    with pytest.raises(ConfigError, match='101 instructions'):
+        find_suite('kitchen').list_seeds(102)
+
+
 def test_every_listed_suite_can_be_found():
     names = list_suites()
     assert {'A', 'B', 'C', 'D', 'E', 'F', 'G', 'I', 'J', 'kitchen', 'cliport_seen'} <= set(names)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vlm_robot.errors import name_nearest, ScenarioError
+from vlm_robot.errors import ConfigError, name_nearest, ScenarioError
 from vlm_robot.resources import find
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
 from vlm_robot.sim.tasks.families import FAMILIES
@@ -39,7 +39,9 @@ class Suite:
     disturbed: bool = False
 
     def list_seeds(self, count: int, start: int = 0) -> tuple[int, ...]:
-        """Return ``count`` seeds; ``start`` skips that many."""
+        """Return ``count`` seeds; ``start`` skips that many. Raise ConfigError where a suite has no more."""
+        if self.name == KITCHEN and start + count > self.size:
+            raise ConfigError(f'the kitchen has {self.size} instructions; asked for {count} after the first {start}')
         return tuple(self.first_seed + self.seed_step * (start + i) for i in range(count))
 
 

@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from vlm_robot.evaluation.summary import name_run
 
 ROW_IN = 0.34  # inches of height for one bar
-GOOD, PAPER = '#287a3c', '#555555'
+GOOD, INK = '#8fc49b', '#222222'
 ROOM_COLOURS = {'language': '#5a82c8', 'perception': '#d9a441', 'motion': '#b3261e', 'disturbance': '#7a5aa6'}
 
 
@@ -43,7 +43,7 @@ def draw_bars(names: Sequence[str], rates: Sequence[float], spans: Sequence, pat
     figure, axes = plt.subplots(figsize=(9, 1.0 + ROW_IN * len(names)))
     low = [100 * max(0.0, rate - span[0]) for rate, span in zip(rates, spans, strict=True)]
     high = [100 * max(0.0, span[1] - rate) for rate, span in zip(rates, spans, strict=True)]
-    axes.barh(range(len(names)), [100 * rate for rate in rates], color=GOOD, xerr=[low, high], ecolor=PAPER, capsize=2)
+    axes.barh(range(len(names)), [100 * rate for rate in rates], color=GOOD, xerr=[low, high], ecolor=INK, capsize=2)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)

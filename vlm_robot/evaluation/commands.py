@@ -72,28 +72,17 @@ def evaluate(  # noqa: PLR0913 -- one argument per option
     ] = None,
 ) -> None:
     """Run a suite, or all rows; the help text is HELP."""
-    from vlm_robot.evaluation.runs import RunSpec
-
-    rows = (
-        _choose_rows(only) if suite == 'all' else (Row(suite, suite, tier, episodes or 0, (), '', planner, baseline),)
-    )
-    settings = _read_settings(config, adapter)
-    specs = [
-        RunSpec(
-            row.suite, row.tier, row.planner, row.baseline, disturbances, record=record,
-            pictures=str(out / 'pictures'), config=settings,
-        )
-        for row in rows
-    ]  # fmt: skip
-    how = 'nothing' if fresh else 'all' if resume else 'killed'
+    single = Row(suite, suite, tier, episodes or 0, (), '', planner, baseline)
+    rows = _choose_rows(only) if suite == 'all' else (single,)
+    specs = _make_specs(rows, out, _read_settings(config, adapter), disturbed=disturbances, record=record)
     counts = [min(episodes or row.episodes, row.episodes) if suite == 'all' else episodes for row in rows]
     most = max(_count(spec, n) for spec, n in zip(specs, counts, strict=True))
+    how = 'nothing' if fresh else 'all' if resume else 'killed'
     for report in _run(specs, counts, seed, out, how, min(jobs, most), ray):
         _show(report)
-        if json_file:
-            _write(report, json_file, csv=False)
-        if csv_file:
-            _write(report, csv_file, csv=True)
+        for path, is_csv in ((json_file, False), (csv_file, True)):
+            if path:
+                _write(report, path, csv=is_csv)
     if suite == 'all':
         report_folders([out])
 
@@ -126,6 +115,16 @@ def _choose_rows(only: str) -> tuple[Row, ...]:
     if not rows:
         raise ConfigError(f"no row begins with '{only}'; known: {sorted({row.group for row in ROWS})}")
     return rows
+
+
+def _make_specs(rows: tuple[Row, ...], out: Path, settings: Any, **how: Any) -> list:
+    from vlm_robot.evaluation.runs import RunSpec
+
+    pictures = str(out / 'pictures')
+    return [
+        RunSpec(row.suite, row.tier, row.planner, row.baseline, pictures=pictures, config=settings, **how)
+        for row in rows
+    ]
 
 
 def _read_settings(config: Path | None, adapter: str | None) -> Any:
