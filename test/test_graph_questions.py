@@ -28,10 +28,12 @@ pytestmark = [
 SCENARIO, SEED = 'blocks_and_bowls', 11
 AMBIGUOUS = 'put the block in the green bowl'
 PLAIN = 'put the red block in the green bowl'
+UNHEARD = 'put the yellow block in the green bowl'  # in no other test: programs that were written are remembered
 PROGRAMS = {
     AMBIGUOUS: "put(the('block'), the('green bowl'))",
     f'{AMBIGUOUS}; which one? the blue block': "put(the('blue block'), the('green bowl'))",
     PLAIN: "put(the('red block'), the('green bowl'))",
+    UNHEARD: "put(the('yellow block'), the('green bowl'))",
     'undo that': 'undo()',
 }
 
@@ -137,7 +139,7 @@ def test_a_server_that_goes_away_ends_the_task_and_the_arm_is_at_rest(running, c
     server, _ = running
     server.fault = 'close'
     before = client.world_state().positions
-    result = client.send(PLAIN)
+    result = client.send(UNHEARD)
     assert result.status == 'failed'
     assert 'language server' in result.reason
     tool = client.tool.copy()
@@ -145,4 +147,4 @@ def test_a_server_that_goes_away_ends_the_task_and_the_arm_is_at_rest(running, c
     assert np.allclose(tool, client.tool, atol=2e-3)
     assert is_unmoved(before, client)
     server.fault = ''
-    assert client.send(PLAIN).status == 'done'  # whoever comes back is asked again
+    assert client.send(UNHEARD).status == 'done'  # whoever comes back is asked again
