@@ -181,7 +181,7 @@ def _execute(episode: Episode, tier: Tier, stack: Stack, world: World, on_record
     agent = stack.build_agent(world, episode, tier.sees, arm)
     if arm is not None:
         act = disturb_after(agent.act, world, rng, mishaps, on_event=play.events.append)
-        agent.act = act  # type: ignore[method-assign]
+        agent.act = act  # type: ignore[method-assign, assignment]
     truth = scene_of(world)
     play.states.append(world.state())
     on_world(world, episode)

@@ -99,7 +99,7 @@ class RunSpec:
 
     def key(self) -> str:
         """Return what names the run and all that decides its numbers."""
-        plain = {
+        plain: dict[str, Any] = {
             'suite': find_suite(self.suite).name,
             'tier': self.tier,
             'planner': self.kind,
@@ -140,7 +140,7 @@ def run_one(task: tuple[RunSpec, int]) -> dict:
 
     meter.reset()
     result = run(tier)
-    counted = {'language_calls': meter.calls, 'language_seconds': round(meter.seconds, 4)}
+    counted: dict[str, Any] = {'language_calls': meter.calls, 'language_seconds': round(meter.seconds, 4)}
     good = has_succeeded(result)
     if not good and spec.attribute:
         result = replace(result, failed_room=_find_room(tier, run))
@@ -175,8 +175,9 @@ def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, Meter]:
     if _loaded.get('key') != key:
         config = spec.read_config()
         models = _load_models(config, needs_model, tier.sees)
+        model: Any
         model, meter = models['language'] or (None, Meter())
-        planner = build_planner(model, config.planner)
+        planner: Any = build_planner(model, config.planner)
         plan_for = build_baseline(spec.baseline, planner, config.planner) if spec.baseline else lambda _: planner
         stack = Stack(config, model, planner, models['detector'])
         _loaded.update(key=key, run=(stack, plan_for, meter))
