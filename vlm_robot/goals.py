@@ -134,7 +134,7 @@ def check(condition: Condition, state: WorldState) -> bool:
         return is_swept(pieces or [state.positions[names[0]]], condition.arguments[1])
     points = [np.asarray(state.positions[name], float) for name in names]
     if condition.predicate == 'in' and shape_of(names[1]) == DRAWER:
-        return is_inside(*points)
+        return is_inside(*(state.positions[name] for name in names))
     return bool(PREDICATES[condition.predicate].check(points, condition.arguments[len(names) :]))
 
 
