@@ -67,6 +67,8 @@ JAPANESE = {
     '元に戻して': 'undo that',
     '赤いブロックを左に押して': 'push the red block to the left side',
     '引き出しを開けて': 'open the drawer',
+    'red blockをgreen bowlに入れてください': 'put the red block in the green bowl',
+    '赤いブロックをtop left cornerに置いて': 'put the red block in the top left corner',
     '赤いブロックを緑のボウルに入れないで': 'do not put the red block in the green bowl',
 }
 CHINESE = {
@@ -87,6 +89,7 @@ CHINESE = {
     '把红色方块放进绿碗，然后把蓝色方块叠在黄色方块上': (
         'put the red block in the green bowl, then stack the blue block on the yellow block'
     ),
+    '请把red block放进green bowl里': 'put the red block in the green bowl',
     '不要把红色方块放进绿碗里': 'do not put the red block in the green bowl',
     '绿色的也一样': 'do the same with the green one',
     '把香蕉颜色的方块放进红碗': 'put the yellow block in the red bowl',

@@ -17,8 +17,10 @@ import re
 import yaml
 
 from vlm_robot.planning.noun_phrases import fold, NUMBERS, prepare, Token
+from vlm_robot.vocabulary import COLOURS
 
 WORDS = Path(__file__).resolve().parent / 'words'
+LATIN = re.compile(r'[A-Za-z]+(?: +[A-Za-z]+)*')
 KANA, HAN = re.compile(r'[\u3040-\u30ff]'), re.compile(r'[\u3400-\u9fff]')
 
 
@@ -60,11 +62,11 @@ def cut(text: str, dictionary: dict[str, Token]) -> list[Token]:
     """Return the words of a text by longest match; Latin words stay, other pieces become ``unknown``."""
     longest, tokens, place = max(map(len, dictionary)), [], 0
     while place < len(text):
-        latin = re.compile(r'[A-Za-z]+').match(text, place)
+        latin = LATIN.match(text, place)
         digits = re.compile(r'\d+').match(text, place)
         size = next((n for n in range(longest, 0, -1) if text[place : place + n] in dictionary), 0)
         if latin:
-            tokens.append(Token('noun', latin[0].lower()))
+            tokens += _cut_latin(latin[0].lower().split())
             place = latin.end()
         elif digits:
             tokens.append(Token('num', digits[0]))
@@ -90,6 +92,12 @@ class _Clause:
     adverb: str = ''
     is_denied: bool = False
     things: list[tuple[str, Token]] = field(default_factory=list)  # role and phrase, in order
+
+
+def _cut_latin(words: list[str]) -> list[Token]:
+    """Return English words between the others: the last is a thing, unless it is a colour; those before describe it."""
+    *before, last = words
+    return [*(Token('adj', word) for word in before), Token('adj' if last in COLOURS else 'noun', last)]
 
 
 def _part(tokens: list[Token]) -> list[_Clause]:
