@@ -78,3 +78,13 @@ def test_file_comes_back_and_nonsense_is_refused(tmp_path):
     load_calibration.cache_clear()
     with pytest.raises(ConfigError, match='planner_calibration'):
         load_calibration(str(tmp_path))
+
+
+def test_threshold_of_other_weights_is_not_used(tmp_path):
+    weights = tmp_path / 'adapter_model.safetensors'
+    weights.write_bytes(b'one')
+    save_calibration(Calibration(0.62, 0.1, 150), tmp_path)
+    assert load_calibration(str(tmp_path)).threshold == 0.62
+    weights.write_bytes(b'two')
+    load_calibration.cache_clear()
+    assert load_calibration(str(tmp_path)) is None

@@ -12,8 +12,9 @@ the options of the decision that do something: a model that wants to refuse or t
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -21,7 +22,7 @@ from pathlib import Path
 from vlm_robot.datatypes import OptionScore, Step
 from vlm_robot.errors import ConfigError
 
-FILE_NAME = 'calibration.json'
+FILE_NAME, WEIGHTS_NAME = 'calibration.json', 'adapter_model.safetensors'
 SHIPPED = Path(__file__).parents[1] / 'checkpoints'
 
 
@@ -34,6 +35,7 @@ class Calibration:
     :param level: 0..1, how often the right option may be missing.
     :param n: decisions that set the threshold; ``tested`` are others that measured ``coverage`` and ``set_size``.
     :param normalisation: of the language scores, see ``SayCanConfig``.
+    :param adapter: fingerprint of the weights that were calibrated; for others the threshold means nothing.
     """
 
     threshold: float
@@ -43,6 +45,7 @@ class Calibration:
     set_size: float = 0.0
     tested: int = 0
     normalisation: str = 'sum'
+    adapter: str = ''
 
     def __post_init__(self):
         """Check ranges."""
@@ -87,16 +90,23 @@ def predict_set(options: Sequence[OptionScore], threshold: float) -> tuple[Optio
     return tuple(option for _, option in sorted(kept, key=lambda pair: -pair[0]))
 
 
+def fingerprint(folder: Path) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of an adapter's weights; empty where there are none."""
+    path = folder / WEIGHTS_NAME
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else ''
+
+
 def save_calibration(calibration: Calibration, folder: Path) -> None:
-    """Write it beside an adapter."""
-    (folder / FILE_NAME).write_text(json.dumps(asdict(calibration), indent=1) + '\n')
+    """Write it beside the adapter that it belongs to."""
+    told = asdict(replace(calibration, adapter=fingerprint(folder)))
+    (folder / FILE_NAME).write_text(json.dumps(told, indent=1) + '\n')
     load_calibration.cache_clear()
 
 
 @lru_cache(maxsize=8)
 def load_calibration(name: str) -> Calibration | None:
     """
-    Return the calibration beside a shipped adapter, or in a folder; None where there is none.
+    Return the calibration beside a shipped adapter, or in a folder; None where none was made for these weights.
 
     :raises ConfigError: the file makes no sense.
     """
@@ -105,7 +115,8 @@ def load_calibration(name: str) -> Calibration | None:
     if not name or not path.is_file():
         return None
     try:
-        return Calibration(**json.loads(path.read_text()))
+        calibration = Calibration(**json.loads(path.read_text()))
+        return calibration if calibration.adapter == fingerprint(folder) else None
     except (ValueError, TypeError) as error:
         raise ConfigError(f"'{path}' is no calibration ({error}); make it again: {COMMAND}") from error
 

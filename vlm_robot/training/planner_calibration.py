@@ -6,7 +6,7 @@ drawn at random; the right next steps are known. Every decision of the expert's 
 once; the normalisations are compared on the same scores. Half of the tasks set the threshold, the other half
 measures coverage and set size. The evaluation suite's sentences and seeds are not used.
 
-    python -m vlm_robot.training.planner_calibration --tasks 96 --level 0.05   # writes calibration.json
+    python -m vlm_robot.training.planner_calibration --tasks 96 --level 0.1   # writes calibration.json
     python -m vlm_robot.training.planner_calibration --compare                 # normalisations, writes nothing
 """
 
@@ -149,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='when SayCan asks')
     parser.add_argument('--adapter', default='planner', help='a shipped checkpoint or a folder')
     parser.add_argument('--tasks', type=int, default=96)
-    parser.add_argument('--level', type=float, default=0.05, help='how often the right option may be missing')
+    parser.add_argument('--level', type=float, default=0.1, help='how often the right option may be missing')
     parser.add_argument('--compare', action='store_true', help='compare the normalisations instead')
     options = parser.parse_args()
     planners = build_planners(options.adapter, NORMALISATIONS if options.compare else ('sum',))
