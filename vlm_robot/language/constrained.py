@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class GrammarGuide:
         :param vocabulary: length of the logits, where it is more than the tokenizer's own.
         """
         self._tokenizer, self._vocabulary = tokenizer, vocabulary
-        self._prepared = None
+        self._prepared: Any = None
         self._lock = threading.Lock()
 
     def begin(self, grammar: str) -> GuidedText:

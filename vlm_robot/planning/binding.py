@@ -90,7 +90,8 @@ def bind_pairs(first: Value, second: Value, resolver: Resolver) -> tuple[Names, 
 
 
 def _match(things: Names, places: Names, resolver: Resolver) -> tuple[Names, Names]:
-    scene, pairs = resolver.scene, {}
+    scene = resolver.scene
+    pairs: dict[str, str] = {}
     for place in places:
         there = [name for name in things if name not in pairs.values() and holds(_lead(name, place, scene), scene)]
         if there:

@@ -267,7 +267,8 @@ class Execution:
         call = loop.body[0].call if len(loop.body) == 1 and isinstance(loop.body[0], Do) else None
         if call is None or call.function != 'put':
             return ()
-        uses, facts, missing = Counter(self._uses), [], None
+        uses, missing = Counter(self._uses), None
+        facts: list[Fact] = []
         for frame in frames:
             bound = bind(call, replace(resolver, variables=frame.variables))
             if isinstance(bound, Absent) and _asks_colour(call):

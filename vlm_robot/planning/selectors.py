@@ -29,7 +29,7 @@ from vlm_robot.planning.filters import (
     TABLE,
     Unresolved,
 )
-from vlm_robot.planning.program_parts import Call, Listing, RANKS, Text, Value, Variable
+from vlm_robot.planning.program_parts import Call, Listing, Number, RANKS, Text, Value, Variable
 from vlm_robot.planning.symbolic import relate
 from vlm_robot.vocabulary import AREAS, find_place, format_spot, LOCATIONS
 
@@ -98,7 +98,8 @@ class Resolver:
         return self._choose(value, 1)
 
     def _call_some(self, value: Call) -> Names:
-        return self._choose(value, value.args[1].value)  # type: ignore[union-attr]
+        count = value.args[1]
+        return self._choose(value, count.value if isinstance(count, Number) else 1)
 
     def _call_all(self, value: Call) -> Names:
         found = self._fitting(value)
