@@ -20,7 +20,7 @@ KINDS = ('both', 'saycan', 'program')
 class PlannerConfig(SayCanConfig):
     """SayCan's settings, and beside them those of programs; ``kind`` says which plan."""
 
-    kind: str = 'saycan'  # 'saycan' scores options, 'program' writes a program, 'both' mixes them
+    kind: str = 'both'  # 'saycan' scores options, 'program' writes a program, 'both' mixes them
     program: ProgramConfig = field(default_factory=ProgramConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
 
