@@ -73,6 +73,13 @@ def raise_to(T_base_tcp: np.ndarray, z: float) -> np.ndarray:
     return T
 
 
+def shift_to(T_base_tcp: np.ndarray, xy) -> np.ndarray:
+    """Return the same pose above another point of the table, in metres: a stroke does not turn the hand."""
+    T = np.array(T_base_tcp, float)
+    T[:2, 3] = xy
+    return T
+
+
 def take(grasp: Grasp, name: str, arm: Arm, config: SkillConfig) -> SkillResult:
     """
     Take what the grasp aims at and carry it home.

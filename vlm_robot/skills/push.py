@@ -1,4 +1,4 @@
-"""Push: shove a block along the table in a straight line with closed fingers."""
+"""Push: shove a block along the table in a straight line with the backs of both fingers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from vlm_robot.skills.clearance import (
     outline_hand,
     rectangle,
 )
-from vlm_robot.skills.grasping import find_bowl_around, point_down
-from vlm_robot.skills.motions import give_up, raise_to, rise, SkillConfig
-from vlm_robot.vocabulary import BLOCK_SIZE, ZONE_X, ZONE_Y
+from vlm_robot.skills.grasping import distance_xy, find_bowl_around, point_down
+from vlm_robot.skills.motions import give_up, raise_to, rise, shift_to, SkillConfig
+from vlm_robot.vocabulary import BLOCK_SIZE, find_place, ZONE_X, ZONE_Y
 
 PUSH_HEIGHT = 0.022  # metres of the tool: the tips touch the lower half of a block, so it does not tip over
+PUSH_OPENING = 0.020  # metres between the fingers: two places touch, so a block neither turns off nor slips past
 BEHIND = 0.018  # metres of room between a block's corner and the fingers that come down behind it
 CORNER = BLOCK_SIZE / np.sqrt(2)  # metres from a cube's middle to its edge
 
@@ -44,24 +45,31 @@ def push(step: Step, scene: Scene, arm: Arm, config: SkillConfig) -> SkillResult
     return _stroke(block, way / length, length, arm, config)
 
 
+def is_pushed(step: Step, scene: Scene) -> bool:
+    """Return whether the block has come to the place; a push to a side is over after one stroke."""
+    block, place = scene.find(step.target), find_place(step.destination)
+    return block is None or place is None or distance_xy(block.p_base, (*place, 0.0)) < LEAST_PUSH
+
+
 def _stroke(block: SceneObject, direction: np.ndarray, length: float, arm: Arm, config: SkillConfig) -> SkillResult:
-    T_start, T_end = _aim_hand(block, direction, 0.0), _aim_hand(block, direction, length)
+    T_start = _aim_hand(block, direction, 0.0)
+    T_end = shift_to(T_start, _aim_hand(block, direction, length)[:2, 3])
     rise(arm, config)
-    arm.set_gripper(0.0, config.grip_force)
+    arm.set_gripper(PUSH_OPENING, config.grip_force)
     arm.move_to(raise_to(T_start, config.travel_z), config.travel_speed)
     try:
         arm.move_to(T_start, config.approach_speed)
         arm.move_to(T_end, config.slide_speed)
     except MotionBlocked:
         return give_up(arm, config, f'the fingers ran against something while the {block.name} was pushed')
-    arm.move_to(_aim_hand(block, direction, length - 0.01), config.slide_speed)  # off the block before going up
+    arm.move_to(shift_to(T_end, T_end[:2, 3] - 0.01 * direction), config.slide_speed)  # off the block before going up
     rise(arm, config)
     arm.go_home()
     return SkillResult(True)
 
 
 def _aim_hand(block: SceneObject, direction: np.ndarray, done: float) -> np.ndarray:
-    """Return T_base_tcp of the closed fingers behind a block; ``done``: metres that the block has come."""
+    """Return T_base_tcp of the fingers behind a block; ``done``: metres that the block has come."""
     gap = CORNER + BEHIND if done == 0.0 else BLOCK_SIZE / 2  # at the end a side of the cube lies on the fingers
     centre = np.array(block.p_base[:2]) + direction * (done - gap - FINGER_HALF_WIDTH)
     return point_down((*centre, PUSH_HEIGHT), float(np.arctan2(direction[1], direction[0]) + np.pi / 2))
@@ -77,5 +85,5 @@ def _measure_way(block: SceneObject, direction: np.ndarray, length: float, scene
         place = np.array(block.p_base[:2]) + done * direction
         half = BLOCK_SIZE / 2
         cube = Footprint(rectangle(place, half, half, yaw if done else block.yaw), 0.004)
-        best = min(best, measure_clearance([cube, *outline_hand(T[:3, 3], yaw + np.pi / 2, 0.0)], others))
+        best = min(best, measure_clearance([cube, *outline_hand(T[:3, 3], yaw + np.pi / 2, PUSH_OPENING)], others))
     return best

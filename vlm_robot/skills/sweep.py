@@ -17,7 +17,7 @@ from vlm_robot.furniture import find_region, SWEPT_REACH
 from vlm_robot.robot.arm import Arm
 from vlm_robot.skills.clearance import measure_clearance, outline_hand
 from vlm_robot.skills.grasping import LEAST, point_down
-from vlm_robot.skills.motions import raise_to, rise, SkillConfig
+from vlm_robot.skills.motions import raise_to, rise, shift_to, SkillConfig
 from vlm_robot.vocabulary import AREAS, LOCATIONS
 
 SWEEP_HEIGHT = 0.0125  # metres of the tool: the tips pass 4 mm above the table
@@ -122,6 +122,14 @@ def _aim_hand(start: np.ndarray, end: np.ndarray, share: float) -> tuple[np.ndar
     return point_down((*(start + share * (end - start)), SWEEP_HEIGHT), yaw), yaw
 
 
+def _turn_least(T_base_tcp: np.ndarray, T_now: np.ndarray) -> np.ndarray:
+    """Return the pose or its half turn, whichever is nearer to where the hand is: the blade is alike both ways."""
+    T = np.array(T_base_tcp, float)
+    if T[:2, 1] @ T_now[:2, 1] < 0:
+        T[:2, :2] *= -1
+    return T
+
+
 def _measure_way(stroke: Stroke, others: list[SceneObject]) -> tuple[float, str]:
     parts = []
     for start, end in pairwise(stroke):
@@ -140,6 +148,7 @@ def _sweep_once(stroke: Stroke, arm: Arm, config: SkillConfig) -> None:
         arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)
         return
     for start, end in pairwise(stroke):
-        arm.move_to(_aim_hand(start, end, 0.0)[0], config.sweep_speed)  # turns the blade at a corner
-        arm.move_to(_aim_hand(start, end, 1.0)[0], config.sweep_speed)
+        T_corner = _turn_least(_aim_hand(start, end, 0.0)[0], arm.tcp_pose())
+        arm.move_to(T_corner, config.sweep_speed)  # turns the blade
+        arm.move_to(shift_to(T_corner, end), config.sweep_speed)
     arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)

@@ -20,7 +20,7 @@ from vlm_robot.skills.pick import pick
 from vlm_robot.skills.place_at import place_at
 from vlm_robot.skills.place_in import place_in
 from vlm_robot.skills.place_on import place_on
-from vlm_robot.skills.push import push
+from vlm_robot.skills.push import is_pushed, push
 from vlm_robot.skills.sweep import is_pile_there, sweep
 from vlm_robot.skills.unstack import is_unstacked, unstack
 
@@ -61,11 +61,13 @@ SKILLS: Mapping[str, SkillSpec] = MappingProxyType(
         for spec in (
             SkillSpec('pick', pick, 'block', '', 'empty', 'take a block into the hand'),
             SkillSpec('place_on', place_on, 'block', 'block', 'holding', 'set the held block on another block'),
-            SkillSpec(
-                'place_in', place_in, 'block', 'container', 'holding', 'lay the block into a bowl or drawer'
-            ),
+            SkillSpec('place_in', place_in, 'block', 'container', 'holding', 'lay the block into a bowl or drawer'),
             SkillSpec('place_at', place_at, 'block', 'location', 'holding', 'set the held block on a table location'),
-            SkillSpec('push', push, 'block', 'direction', 'empty', 'shove a block along the table'),
+            SkillSpec(
+                *('push', push, 'block', 'direction', 'empty', 'shove a block along the table'),
+                rounds=3,
+                is_over=is_pushed,
+            ),
             SkillSpec(
                 *('unstack', unstack, 'block', '', 'empty', 'take off what lies on a block, or the block itself'),
                 needs_clear_target=False,
