@@ -78,3 +78,20 @@ def test_people_are_answered_by_programs_about_their_table(case):
     parse_program(case.program)
     assert case.table in TABLES
     assert len(case.before) == len(case.sentences) - 1
+
+
+def test_the_grammar_lets_every_program_be_written():
+    """What is trained can also be written under the grammar of its sentence and scene, token by token."""
+    from transformers import AutoTokenizer
+
+    from vlm_robot.language.constrained import GrammarGuide
+    from vlm_robot.language.smollm import ensure_smollm2
+    from vlm_robot.planning.program_grammar import write_grammar
+
+    tokenizer = AutoTokenizer.from_pretrained(ensure_smollm2())
+    guide, rng = GrammarGuide(tokenizer), random.Random(2)
+    for _ in range(60):
+        task = sample_program(rng)
+        text = write_program_example(task, rng).completion
+        guided = guide.begin(write_grammar(task.turns[-1].sentence, task.scene))
+        guided.add(tokenizer(text)['input_ids'])  # raises where the grammar says no
