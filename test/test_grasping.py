@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from vlm_robot.datatypes import Scene, SceneObject
+from vlm_robot.robot import panda
 from vlm_robot.skills.clearance import measure_gap, measure_ring_gap, rectangle
 from vlm_robot.skills.grasping import (
     find_bowl_around,
     find_cover,
     GRASP_RISE,
+    MIDDLE_YAW,
     opening_yaws,
     plan_grasp,
     plan_release,
@@ -80,7 +82,17 @@ def test_a_downward_hand_is_a_rotation_that_spares_the_wrist(yaw):
     assert np.linalg.det(T[:3, :3]) == pytest.approx(1.0)
     assert T[2, 2] == -1
     assert abs(np.sin(fingers(T) - yaw)) < 1e-9
-    assert T[1, 1] <= 1e-9  # y of the tool never points to the left: half a turn of the wrist is enough
+    middle = np.array([np.cos(MIDDLE_YAW), np.sin(MIDDLE_YAW)])
+    assert T[:2, 1] @ middle >= -1e-9  # never more than a quarter turn from the middle of the wrist's range
+    assert np.allclose(point_down((0.4, -0.3, 0.1), yaw)[:3, :3], T[:3, :3])  # a stroke does not flip the hand
+
+
+@pytest.mark.parametrize('y', [-0.40, -0.2, 0.0, 0.2, 0.315, 0.40])
+def test_every_turn_of_the_hand_is_reached_all_over_the_table(y):
+    for x, z in ((0.36, 0.24), (0.36, 0.03), (0.52, 0.24), (0.66, 0.03)):
+        for yaw in np.linspace(-np.pi, np.pi, 13):
+            q = panda.solve_inverse(point_down((x, y, z), yaw), panda.WORK_POSTURE)
+            assert abs(q[6]) < panda.UPPER[6] - panda.MARGIN
 
 
 @pytest.mark.parametrize('yaw', np.linspace(-0.7, 0.7, 8))

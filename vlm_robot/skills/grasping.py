@@ -35,8 +35,8 @@ PRESS = 0.008  # metres that a held block is lowered below its planned height in
 ENOUGH = 0.006  # metres of room beyond which more is no better
 LEAST = -0.004  # metres: objects are seen to a few millimetres; an overlap beyond this is a collision
 BOWL_REACH = 0.05  # metres between centres in the plane: nearer than this, a block is in the bowl
-FAR_RIGHT = 0.4  # radians about the base: beyond it the wrist meets its end a little before a half turn from easy
 EASY_YAW = -np.pi / 2  # radians: the fingers open along base y when the wrist is unturned
+MIDDLE_YAW = EASY_YAW + 0.33  # radians: a quarter turn either way from it, no place of the table ends the wrist's range
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,7 @@ def point_down(xyz, yaw: float) -> np.ndarray:
     :param yaw: radians; the fingers are alike, so the half turn easier for the wrist is taken.
     """
     T = np.eye(4)
-    easy = EASY_YAW + max(0.0, float(np.arctan2(xyz[1], xyz[0])) - FAR_RIGHT)
-    yaw = (yaw - easy + np.pi / 2) % np.pi - np.pi / 2 + easy
+    yaw = (yaw - MIDDLE_YAW + np.pi / 2) % np.pi - np.pi / 2 + MIDDLE_YAW
     c, s = np.cos(yaw), np.sin(yaw)
     T[:3, :3] = np.array([(-s, c, 0), (c, s, 0), (0, 0, -1)])
     T[:3, 3] = xyz

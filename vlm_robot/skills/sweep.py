@@ -122,14 +122,6 @@ def _aim_hand(start: np.ndarray, end: np.ndarray, share: float) -> tuple[np.ndar
     return point_down((*(start + share * (end - start)), SWEEP_HEIGHT), yaw), yaw
 
 
-def _turn_least(T_base_tcp: np.ndarray, T_now: np.ndarray) -> np.ndarray:
-    """Return the pose or its half turn, whichever is nearer to where the hand is: the blade is alike both ways."""
-    T = np.array(T_base_tcp, float)
-    if T[:2, 1] @ T_now[:2, 1] < 0:
-        T[:2, :2] *= -1
-    return T
-
-
 def _measure_way(stroke: Stroke, others: list[SceneObject]) -> tuple[float, str]:
     parts = []
     for start, end in pairwise(stroke):
@@ -148,7 +140,7 @@ def _sweep_once(stroke: Stroke, arm: Arm, config: SkillConfig) -> None:
         arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)
         return
     for start, end in pairwise(stroke):
-        T_corner = _turn_least(_aim_hand(start, end, 0.0)[0], arm.tcp_pose())
+        T_corner = _aim_hand(start, end, 0.0)[0]
         arm.move_to(T_corner, config.sweep_speed)  # turns the blade
         arm.move_to(shift_to(T_corner, end), config.sweep_speed)
     arm.move_to(raise_to(arm.tcp_pose(), config.hop_z), config.travel_speed)
