@@ -323,14 +323,14 @@ def _short(rng: random.Random, name: str) -> str:
 
 KINDS: tuple[tuple[Callable[[random.Random, Scene], KitchenTask | None], float, float], ...] = (
     # what is asked, its weight, how often the robot starts with something in its hand
-    (ask_move, 0.28, 0.15),
-    (ask_structured, 0.11, 0.0),
-    (ask_primitive, 0.12, 0.35),
-    (ask_drawer, 0.06, 0.0),
-    (ask_context, 0.15, 0.0),
-    (ask_several, 0.24, 0.0),
-    (ask_absent, 0.05, 0.0),
-    (ask_nonsense, 0.02, 0.05),
+    (ask_move, 0.27, 0.15),
+    (ask_structured, 0.10, 0.0),
+    (ask_primitive, 0.09, 0.35),
+    (ask_drawer, 0.04, 0.0),
+    (ask_context, 0.19, 0.0),
+    (ask_several, 0.30, 0.0),
+    (ask_absent, 0.04, 0.0),
+    (ask_nonsense, 0.015, 0.05),
 )
 
 
