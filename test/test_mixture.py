@@ -6,13 +6,14 @@ import math
 
 import pytest
 
-from vlm_robot.datatypes import Step
+from vlm_robot.datatypes import SkillResult, Step, StepRecord
 from vlm_robot.errors import ConfigError
 from vlm_robot.language.language_model import ContinuationScore, Generation
 from vlm_robot.planning.mixture import MixtureConfig, MixturePlanner
 from vlm_robot.planning.planners import build_planner, PlannerConfig
 from vlm_robot.planning.progprompt import ProgPromptPlanner
 from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
+from vlm_robot.planning.symbolic import apply
 
 SENTENCE = 'put the red block in the green bowl'
 RED = "    put(the('red block'), the('green bowl'))\n\n"
@@ -107,3 +108,20 @@ def test_the_kind_is_a_setting(scene):
     for wrong in ({'exponent': 0.0}, {'sure': 1.5}):
         with pytest.raises(ConfigError):
             MixtureConfig(**wrong)
+
+
+def test_the_voice_that_chose_a_step_is_believed_at_the_next(scene):
+    planner = mix(Voice(RED, 0.55, 'pick up the blue block'))
+    first = planner.decide(SENTENCE, scene)
+    assert first.chosen.step == Step('pick', 'red block') and first.chosen.language < 0.6
+    record = StepRecord(first, SkillResult(True), 'ok')
+    planner.model.wish = 'put it at the middle'  # SayCan goes on disagreeing, and now would win by its own score
+    history = planner.domain.begin(scene).add(record)
+    second = planner.decide(SENTENCE, apply(first.chosen.step, scene), history)
+    assert second.chosen.step == Step('place_in', 'red block', 'green bowl') and second.chosen.language > 0.9
+
+
+def test_other_tasks_do_not_share_what_was_learned(scene):
+    planner = mix(Voice(RED, 0.55, 'pick up the blue block'))
+    weights = [planner.decide(SENTENCE, scene).chosen.language for _ in range(3)]
+    assert weights[0] == pytest.approx(weights[1]) == pytest.approx(weights[2])

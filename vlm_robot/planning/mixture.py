@@ -1,14 +1,17 @@
 """
 A program and SayCan together: what the words say is told by both, what the robot can by the affordance.
 
-``say(option) = p * [option is the program's next step] + (1 - p) * SayCan's language score``, where p is the
-probability that the language model gave its program. A program that the model was sure of decides; where it was
-not, the options that SayCan scores one by one do. Everything else, the affordance above all, is SayCan's
-(arXiv 2204.01691); the program is ProgPrompt's (arXiv 2209.11302).
+``say(option) = p * [option is the program's next step] + (1 - p) * SayCan's language score``, where p is at
+first the probability that the language model gave its program, and from step to step what Bayes' rule makes of it:
+the voice that would not have taken the steps that were taken loses its weight, so the two do not pull a task apart.
+A program that the model was sure of decides; where it was not, the options that SayCan scores one by one do.
+Everything else, the affordance above all, is SayCan's (arXiv 2204.01691); the program is ProgPrompt's
+(arXiv 2209.11302).
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 import time
 
@@ -20,6 +23,8 @@ from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection, SayCanPlanner
 
 MOST_RETURNS = 3  # times a projected plan may come back to the same scene
+MEMORY = 512  # heads of tasks whose likelihoods are kept
+SLIP = 0.05  # likelihood, for either voice, of a step that it would not have taken itself
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class MixturePlanner:
         """Join two planners of one model."""
         self.program, self.saycan, self.config = program, saycan, config
         self.model, self.domain = saycan.model, saycan.domain
+        self._likelihoods: OrderedDict[tuple, tuple[float, float]] = OrderedDict()
 
     @property
     def dialogue(self) -> Dialogue:
@@ -56,12 +62,20 @@ class MixturePlanner:
         """Return the chosen next step and every option with its scores, best first."""
         started = time.perf_counter()
         wish = self.program.decide(sentence, scene, history)
-        weight = wish.chosen.language**self.config.exponent
-        if weight > self.config.sure or weight >= 1:
+        prior = wish.chosen.language**self.config.exponent
+        if prior > self.config.sure or prior >= 1:
             return wish
         rival = self.saycan.decide(sentence, scene, history)
+        head = self._head(sentence, scene, history)
+        by_program, by_saycan = self._likelihoods.get(head, (1.0, 1.0))
+        weight = prior * by_program / (prior * by_program + (1 - prior) * by_saycan)
         options = _mix(wish.chosen, rival.options, weight)
         decision = self._choose(wish, rival, options)
+        step = decision.chosen.step
+        said = next((option.language for option in rival.options if option.step == step), 0.0)
+        self._remember(
+            (*head, step), by_program * (1.0 if step == wish.chosen.step else SLIP), by_saycan * max(said, SLIP)
+        )
         line = wish.line if decision.chosen.step == wish.chosen.step else 0
         return replace(decision, seconds=time.perf_counter() - started, line=line)
 
@@ -90,6 +104,17 @@ class MixturePlanner:
         steps = tuple(decision.chosen.step for decision in decisions)
         plan = Plan(steps, reason, self.program.write(sentence, seen[0]).text, question)
         return Projection(plan, tuple(decisions))
+
+    def _head(self, sentence: str, scene: Scene, history: History | None) -> tuple:
+        """Return what tells one head of a task from another: the sentence, the first scene, the steps so far."""
+        history = history or self.domain.begin(scene)
+        return (sentence, history.opening, *(record.decision.chosen.step for record in history.records))
+
+    def _remember(self, head: tuple, by_program: float, by_saycan: float) -> None:
+        self._likelihoods[head] = by_program, by_saycan
+        self._likelihoods.move_to_end(head)
+        if len(self._likelihoods) > MEMORY:
+            self._likelihoods.popitem(last=False)
 
     def _imagine(self, step: Step, scene: Scene) -> tuple[Scene, SkillResult]:
         try:
