@@ -164,9 +164,7 @@ def test_the_block_in_the_hand_is_not_taken_for_a_second_one():
     clock = Clock()
     clock.look(seen('red block', 0.5, 0.0))
     clock.tracker.set_held('red block', (0.30, 0.0, 0.42), clock.now)
-    assert clock.look(seen('red block', 0.31, 0.0, 0.40, camera='front'), camera='front').names == (
-        'red block',
-    )
+    assert clock.look(seen('red block', 0.31, 0.0, 0.40, camera='front'), camera='front').names == ('red block',)
 
 
 def test_a_frame_from_before_the_grasp_is_ignored():

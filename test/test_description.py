@@ -41,6 +41,4 @@ def test_each_name_is_told_once_whatever_the_order():
     text = describe(Scene(TABLE[::-1]))
     parts = text.split('; ')
     assert sorted(parts) == sorted(describe(Scene(TABLE)).split('; '))
-    assert [part.startswith(item.name) for part, item in zip(parts, TABLE[::-1], strict=True)] == [
-        True
-    ] * len(TABLE)
+    assert [part.startswith(item.name) for part, item in zip(parts, TABLE[::-1], strict=True)] == [True] * len(TABLE)

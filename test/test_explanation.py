@@ -39,7 +39,7 @@ def test_a_question_is_the_reason():
 def test_every_statement_is_found_on_its_line():
     text = (
         "    # 1: first\n    for b in all('block'):\n        if is_clear(b):\n            go_home()\n"
-        "        else:\n            go_home()\n    go_home()\n"
+        '        else:\n            go_home()\n    go_home()\n'
     )
     program = parse_program(text)
     comment, loop, last = program.body

@@ -62,12 +62,8 @@ def test_gap_to_a_ring_is_that_to_its_nearest_points(seed):
     rng = np.random.default_rng(seed)
     centre, reach = rng.uniform(-1, 1, 2), rng.uniform(0.0, 0.12)
     angle = rng.uniform(-3, 3)
-    square = rectangle(
-        centre + reach * np.array([np.cos(angle), np.sin(angle)]), 0.02, 0.01, rng.uniform(-3, 3)
-    )
-    samples = np.concatenate(
-        [square + s * (np.roll(square, 1, axis=0) - square) for s in np.linspace(0, 1, 60)]
-    )
+    square = rectangle(centre + reach * np.array([np.cos(angle), np.sin(angle)]), 0.02, 0.01, rng.uniform(-3, 3))
+    samples = np.concatenate([square + s * (np.roll(square, 1, axis=0) - square) for s in np.linspace(0, 1, 60)])
     radii = np.linalg.norm(samples - centre, axis=1)
     gap = measure_ring_gap(square, centre, 0.05, 0.06)
     if reach > 0.03:  # the square does not contain the centre
@@ -127,10 +123,7 @@ def test_a_walled_in_block_has_no_room_and_names_the_wall():
 def test_low_neighbours_do_not_matter_to_the_top_of_a_stack():
     tower = [block(f'layer {i}', 0.5, 0.1, 0.02 + 0.04 * i) for i in range(3)]
     low = block('low', 0.5, 0.145)
-    assert (
-        plan_grasp(tower[2], Scene((*tower, low))).clearance
-        == plan_grasp(tower[2], Scene(tuple(tower))).clearance
-    )
+    assert plan_grasp(tower[2], Scene((*tower, low))).clearance == plan_grasp(tower[2], Scene(tuple(tower))).clearance
 
 
 @pytest.mark.parametrize(('seen', 'true'), [(0.0, 0.02), (0.031, 0.02), (0.052, 0.06), (0.108, 0.10)])

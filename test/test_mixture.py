@@ -38,7 +38,7 @@ class Voice:
 
 def mix(voice: Voice, **settings) -> MixturePlanner:
     saycan = SayCanPlanner(voice, SayCanConfig(calibration=''))
-    return MixturePlanner(ProgPromptPlanner(voice), saycan, MixtureConfig(**settings))
+    return MixturePlanner(ProgPromptPlanner(voice), saycan, MixtureConfig(**{'exponent': 1.0, **settings}))
 
 
 @pytest.mark.parametrize(('probability', 'chosen'), [(0.9, 'red block'), (0.05, 'blue block')])

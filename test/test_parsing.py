@@ -37,9 +37,7 @@ def random_step(rng: random.Random) -> Step:
 @pytest.mark.parametrize('seed', range(200))
 def test_plan_survives_words(seed):
     rng = random.Random(seed)
-    plan = Plan(
-        tuple(random_step(rng) for _ in range(rng.randint(0, 6))), rng.choice(('', 'there is no red block'))
-    )
+    plan = Plan(tuple(random_step(rng) for _ in range(rng.randint(0, 6))), rng.choice(('', 'there is no red block')))
     held = rng.choice(('', *NAMES))
     assert parse_plan(format_plan(plan, held), held) == plan
 
@@ -57,9 +55,7 @@ def test_generated_plans_survive_words_and_pass_the_check(seed):
 def test_it_is_what_the_hand_holds():
     assert format_step(Step('place_in', 'red block', 'green bowl'), 'red block') == 'put it in the green bowl'
     assert format_step(Step('place_in', 'red block', 'green bowl')) == 'put the red block in the green bowl'
-    assert parse_step('Put it in the green bowl. ', 'red block') == Step(
-        'place_in', 'red block', 'green bowl'
-    )
+    assert parse_step('Put it in the green bowl. ', 'red block') == Step('place_in', 'red block', 'green bowl')
 
 
 def test_hand_follows_picks_and_places():
@@ -92,9 +88,7 @@ def test_lines_must_be_numbered():
         parse_plan('1. go home\n3. done')
 
 
-@pytest.mark.parametrize(
-    'step', [Step('jump'), Step('pick'), Step('pick', 'red\nblock'), Step('go_home', 'x')]
-)
+@pytest.mark.parametrize('step', [Step('jump'), Step('pick'), Step('pick', 'red\nblock'), Step('go_home', 'x')])
 def test_steps_that_cannot_be_said(step):
     with pytest.raises(PlanError):
         format_step(step)

@@ -115,9 +115,7 @@ def test_training_reads_the_tokens_that_scoring_reads(tokenizer):
     for example in EXAMPLES[:100]:
         for start, end in example.spans:
             whole = tokenizer(example.text[:end])['input_ids']
-            parts = (
-                tokenizer(example.text[:start])['input_ids'] + tokenizer(example.text[start:end])['input_ids']
-            )
+            parts = tokenizer(example.text[:start])['input_ids'] + tokenizer(example.text[start:end])['input_ids']
             assert whole == parts
 
 

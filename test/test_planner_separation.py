@@ -30,8 +30,10 @@ def test_templates_are_kept_with_any_colour_and_politeness(template):
     [
         ('Put the red block on the top side.', 'put the teal block on the bottom left corner'),
         ('stack all the blocks', 'Stack all the cubes!'),
-        ('Pick up the fourth block from the left and place it on the top side', 'pick up the third block from the right '
-         'and place it on the middle'),
+        (
+            'Pick up the fourth block from the left and place it on the top side',
+            'pick up the third block from the right and place it on the middle',
+        ),
     ],
 )  # fmt: skip
 def test_same_wording_same_skeleton(one, two):

@@ -46,7 +46,11 @@ def test_held_out_wordings_are_never_trained(kind, seed):
     'text, other, same',
     [
         ("put(the('red block'), 'middle')", "put(the('block', closest_to=the('red bowl')), 'middle')", False),
-        ("put(the('red block'), the('red bowl'))", "put(a('red block'), the('bowl', colour_of=the('red block')))", True),
+        (
+            "put(the('red block'), the('red bowl'))",
+            "put(a('red block'), the('bowl', colour_of=the('red block')))",
+            True,
+        ),
         ("put(the('block'), the('red bowl'))", "put(a('block'), the('red bowl'))", False),
         ("put(the('block'), the('red bowl'))", "put(the('cube'), the('red bowl'))", False),
         ("put(the('pink block'), 'middle')", "refuse('there is no pink block')", True),

@@ -63,9 +63,7 @@ def test_chain_rule(untuned):
 
 
 def test_probabilities_of_all_next_tokens_sum_to_at_most_one(untuned):
-    scores = untuned.score(
-        PROMPT, [f' {word}' for word in ('pick', 'put', 'go', 'done', 'refuse', 'the', 'a')]
-    )
+    scores = untuned.score(PROMPT, [f' {word}' for word in ('pick', 'put', 'go', 'done', 'refuse', 'the', 'a')])
     total = sum(torch.tensor(score.logprob).exp().item() for score in scores)
     assert 0 < total <= 1 + 1e-5
 
@@ -215,9 +213,7 @@ def test_interrupted_conversion_leaves_nothing_and_the_next_one_works(monkeypatc
         smollm.ensure_smollm2()
     assert list(tmp_path.iterdir()) == []
 
-    monkeypatch.setattr(
-        smollm, '_convert', lambda source, draft: (draft / 'model.safetensors').write_bytes(b'whole')
-    )
+    monkeypatch.setattr(smollm, '_convert', lambda source, draft: (draft / 'model.safetensors').write_bytes(b'whole'))
     target = smollm.ensure_smollm2()
     assert (target / 'model.safetensors').read_bytes() == b'whole'
     assert smollm.ensure_smollm2() == target

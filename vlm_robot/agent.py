@@ -31,7 +31,7 @@ from vlm_robot.perception.detector import Detector
 from vlm_robot.perception.lifting import lift_all, LiftingConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
 from vlm_robot.planning.dialogue import Dialogue, Listener
-from vlm_robot.planning.saycan import SayCanPlanner
+from vlm_robot.planning.planners import Planner
 from vlm_robot.robot.arm import Arm
 from vlm_robot.scene.association import SceneTracker
 from vlm_robot.scene.relations import relations_of
@@ -117,7 +117,7 @@ class Agent:
     """Eyes, a planner and an arm that together carry out sentences."""
 
     eyes: Eyes
-    planner: SayCanPlanner
+    planner: Planner
     arm: Arm
     skills: SkillConfig = field(default_factory=SkillConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)

@@ -104,7 +104,8 @@ def write_freely(model: Any, max_steps: int = SAYCAN_STEPS) -> Callable[[str, Sc
     """Return a function that lets the model write a whole plan; the first line that is no step ends it."""
 
     def make_plan(sentence: str, scene: Scene) -> Plan:
-        prompt, steps, held = TABLE.write_prompt(sentence, TABLE.begin(scene)), [], scene.held
+        prompt, held = TABLE.write_prompt(sentence, TABLE.begin(scene)), scene.held
+        steps: list[Step] = []
         for number in range(2, max_steps + 2):
             words = model.generate(prompt, 24, ('.', '\n')).strip()
             step = TABLE.read_proposal(words, held, ())
@@ -155,7 +156,7 @@ def build_baseline(name: str, planner: Any, config: SayCanConfig) -> Callable[[E
     if check_baseline(name) == 'oracle':
         return OracleFollower
     short = replace(config, max_steps=SAYCAN_STEPS, coverage=0.0)
-    model = getattr(planner, 'model', None)
+    model: Any = getattr(planner, 'model', None)
     makers: dict[str, Callable[[], Any]] = {
         'regex': lambda: PlanFollower(parse_sentence),
         'llm-only': lambda: SayCanPlanner(model, replace(short, impossible_share=1.0), allow_everything()),

@@ -26,7 +26,7 @@ from vlm_robot.perception.detector import Detector
 from vlm_robot.planning.conversation import take_answer
 from vlm_robot.planning.dialogue import Listener
 from vlm_robot.planning.parsing import format_step
-from vlm_robot.planning.saycan import SayCanPlanner
+from vlm_robot.planning.planners import Planner
 from vlm_robot.planning.symbolic import to_state
 from vlm_robot.robot.safety import SafeArm
 from vlm_robot.scene.association import SceneTracker
@@ -119,7 +119,7 @@ class Stack:
 
     config: AgentConfig
     model: LanguageModel
-    planner: SayCanPlanner
+    planner: Planner
     detector: Detector | None = None
 
     def build_agent(self, world: World, episode: Episode, sees: bool, arm: Any = None) -> Agent:

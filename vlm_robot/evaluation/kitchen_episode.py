@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 import math
 import time
+from typing import Any
 
 import pybullet as p
 
@@ -121,7 +122,7 @@ def carry_out(
     begun = time.perf_counter()
     agent = KitchenAgent(instruction.scene)
     try:
-        chosen = planner or ExpertPlanner(list_goals(instruction))
+        chosen: Any = planner or ExpertPlanner(list_goals(instruction))
         result = run_task(instruction.sentence, chosen, agent.look, agent.act, config=loop, on_record=on_record)
         agent.world.settle(0.5)
         end = agent.state()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+import logging
 import multiprocessing
 import os
 import threading
@@ -90,8 +91,10 @@ class RayCluster:
             raise ConfigError("--ray needs the package 'ray', which is optional: pip install ray") from error
         self._ray = ray
         try:
-            options = {'include_dashboard': False} if address == 'local' else {}
-            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level='error', **options)
+            options: dict[str, Any] = {'include_dashboard': False} if address == 'local' else {}
+            ray.init(
+                address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR, **options
+            )
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             raise ConfigError(
                 f"no Ray cluster at '{address}': {error}; start one with `ray start --head` or use --ray local"

@@ -31,7 +31,7 @@ SLIP = 0.05  # likelihood, for either voice, of a step that it would not have ta
 class MixtureConfig:
     """How much a program counts beside SayCan's scores."""
 
-    exponent: float = 1.0  # of the program's probability; below 1 trusts programs more, above 1 less
+    exponent: float = 0.3  # of the program's probability: many texts mean the same program, so one text's is too low
     sure: float = 1.0  # 0..1, weight of the program above which SayCan's options are not scored; 1 scores always
 
     def __post_init__(self):
