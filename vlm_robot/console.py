@@ -14,11 +14,11 @@ from vlm_robot.datatypes import Decision, Question, StepRecord
 console = Console()
 errors = Console(stderr=True)
 BAR = '█'
-BAR_LENGTH = 10
+BAR_LENGTH = 5
 
 
 def draw_bar(value: float) -> str:
-    """Return a bar of up to ten blocks and the number, for 0..1."""
+    """Return a bar of up to five blocks and the number, for 0..1."""
     return f'{BAR * round(BAR_LENGTH * min(max(value, 0.0), 1.0)):<{BAR_LENGTH}} {value:.2f}'
 
 
