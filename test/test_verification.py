@@ -6,8 +6,8 @@ import pytest
 
 from vlm_robot.datatypes import Scene, SceneObject, Step
 from vlm_robot.furniture import DRAWER_STROKE, set_opening
-from vlm_robot.planning.symbolic import apply
-from vlm_robot.planning.verification import contradict
+from vlm_robot.planning.symbolic import apply, relate
+from vlm_robot.planning.verification import contradict, fill_in, find_unseen_place
 
 HELD = Step('pick', 'red block')
 PLACES = (
@@ -75,3 +75,18 @@ def test_drawers_show_whether_they_were_moved(scene):
     assert contradict(Step('close_drawer', 'drawer'), wide, shut) == ''
     assert contradict(Step('open_drawer', 'drawer'), shut, shut) == 'it is not so: the drawer is not open'
     assert contradict(Step('close_drawer', 'drawer'), wide, stand(0.05)) == 'it is not so: the drawer is not closed'
+
+
+def test_a_thing_that_its_bowl_hides_is_believed_to_lie_where_it_was_put():
+    bowl, up = SceneObject('blue bowl', 'blue bowl', (0.5, 0.0, 0.02)), (0.45, 0.0, 0.35)
+    held = SceneObject('blue block', 'blue block', up)
+    before, after = Scene((bowl, held), held='blue block'), Scene((bowl, held))
+    step = Step('place_in', 'blue block', 'blue bowl')
+    place = find_unseen_place(step, before, after)
+    filled = fill_in(after, {'blue block': place})
+    assert relate(filled)['blue block'] == ('in', 'blue bowl')
+    assert filled.get('blue block').p_base[2] < 0.1
+    seen = replace(after, objects=(bowl, replace(held, p_base=(0.6, 0.2, 0.02))))
+    assert find_unseen_place(step, before, seen) is None and fill_in(seen, {'blue block': place}) == seen
+    assert fill_in(replace(after, objects=(bowl,)), {'blue block': place}) == filled  # the tracker forgot it
+    assert fill_in(before, {'blue block': place}) == before  # what the hand holds is where the hand is

@@ -13,13 +13,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 import time
 
-from vlm_robot.datatypes import Decision, Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
+from vlm_robot.datatypes import (
+    Decision,
+    Plan,
+    Question,
+    Relation,
+    Scene,
+    SceneObject,
+    SkillResult,
+    Step,
+    StepRecord,
+    TaskResult,
+)
 from vlm_robot.errors import ConfigError, ModelError, PerceptionError, SentenceError
 from vlm_robot.planning.conversation import flatten, read_interjection, says_halt, take_answer
 from vlm_robot.planning.domain import TABLE
 from vlm_robot.planning.planners import Planner
 from vlm_robot.planning.progress import Progress
 from vlm_robot.planning.prompt import History
+from vlm_robot.planning.verification import fill_in, find_unseen_place
 
 EXAMPLE = "for example: 'put the red block in the green bowl'"
 Ask = Callable[[Question], str]
@@ -118,6 +130,7 @@ class _Task:
         self.domain = getattr(planner, 'domain', TABLE)
         self.heard = ''
         self.records: list[StepRecord] = []
+        self.places: dict[str, tuple[SceneObject, Relation | None]] = {}  # of things let go and not seen since
         self.questions: list[tuple[str, str]] = []
         self.plan = Plan()
         self.progress = Progress(config.max_failures, config.max_repeats)
@@ -133,7 +146,7 @@ class _Task:
 
     def _run_turn(self) -> TaskResult | None:
         """Plan what was said and carry it out; None says that a person changed what is wanted."""
-        scene = self.hooks.look()
+        scene = self._look()
         projection = self.planner.project(self.spoken, scene)
         self.plan = projection.plan
         if self.plan.question is not None:
@@ -230,7 +243,7 @@ class _Task:
         for _ in range(self.config.max_looks - 1):
             if decision.chosen.step.skill != 'refuse':
                 break
-            scene = self.hooks.look()
+            scene = self._look()
             decision = self.planner.decide(self.spoken, scene, history)
         return decision, scene
 
@@ -242,12 +255,25 @@ class _Task:
         if result.cancelled or self.hooks.is_cancelled():
             self._note(decision, result, '', started)
             return scene, history, self.end('cancelled', result.reason or 'cancelled on request')
-        after = self.hooks.look()
+        if result.success:
+            self.places.pop(step.target or scene.held, None)
+        after = self._look()
         wrong = self.domain.verify(step, scene, after) if result.success and self.config.verify else ''
         result = SkillResult(False, wrong) if wrong else result
+        after = self._keep_in_mind(step, scene, after) if result.success else after
         record = self._note(decision, result, self.domain.observe(scene, after, step, result), started)
         hopeless = self.progress.note(step, result, scene, self.domain.format_step(step))
         return after, history.add(record), self.end('failed', hopeless) if hopeless else None
+
+    def _look(self) -> Scene:
+        return fill_in(self.hooks.look(), self.places)
+
+    def _keep_in_mind(self, step: Step, before: Scene, after: Scene) -> Scene:
+        """Return the scene after a step with its thing where it was put, if no camera sees it there."""
+        place = find_unseen_place(step, before, after)
+        if place:
+            self.places[step.target or before.held] = place
+        return fill_in(after, self.places)
 
     def _note(
         self, decision: Decision, result: SkillResult, text: str = '', started: float | None = None

@@ -8,10 +8,15 @@ This is the success detector of the closed loop (Inner Monologue, arXiv 2207.056
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 import math
 
-from vlm_robot.datatypes import Scene, SceneObject, Step
+from vlm_robot.datatypes import Relation, Scene, SceneObject, Step
+from vlm_robot.errors import PlanError
 from vlm_robot.furniture import is_closed, is_open
+from vlm_robot.planning.parsing import PLACE_SKILLS
+from vlm_robot.planning.symbolic import apply
 from vlm_robot.vocabulary import BLOCK_SIZE, find_place, shape_of
 
 IN_REACH, ON_REACH, AT_REACH = 0.06, 0.04, 0.08  # in the plane; place_at may move aside by 5 cm where it is crowded
@@ -44,6 +49,37 @@ def contradict(step: Step, before: Scene, after: Scene) -> str:
     if step.skill == 'place_on' and (distance > ON_REACH or rise < LEAST_RISE):
         return _tell(target, 'on', other.name)
     return ''
+
+
+def find_unseen_place(step: Step, before: Scene, after: Scene) -> tuple[SceneObject, Relation | None] | None:
+    """
+    Return where a thing must lie that was let go and that no camera has seen since, as a blue block in a blue bowl.
+
+    :return: the thing where it lies and what it is in or on; None where it was seen, or nothing was placed.
+    """
+    target = step.target or before.held
+    if step.skill not in PLACE_SKILLS or not _is_unseen(target, after):
+        return None
+    try:
+        meant = apply(step, before)
+    except PlanError:
+        return None
+    return meant.get(target), next((r for r in meant.relations if r.subject == target), None)
+
+
+def fill_in(scene: Scene, places: Mapping[str, tuple[SceneObject, Relation | None]]) -> Scene:
+    """Return the scene with things that nobody has seen since where they were put, the forgotten ones too."""
+    for name, (thing, relation) in places.items():
+        if scene.held != name and (_is_unseen(name, scene) or scene.find(name) is None):
+            objects = (*(item for item in scene.objects if item.name != name), thing)
+            kept = tuple(r for r in scene.relations if r.subject != name)
+            scene = replace(scene, objects=objects, relations=(*kept, relation) if relation else kept)
+    return scene
+
+
+def _is_unseen(name: str, scene: Scene) -> bool:
+    item = scene.find(name)
+    return item is not None and scene.held != name and item.p_base[2] > IN_THE_AIR
 
 
 def _find_seen(name: str, before: Scene, after: Scene) -> SceneObject | None:
