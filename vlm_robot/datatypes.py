@@ -65,6 +65,96 @@ class Detection:
     box_xyxy_px: Box
 
 
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """
+    The pixels of one image that a phrase names.
+
+    :param label: the phrase, or ``''`` for a mask asked for by a picture.
+    :param score: 0..1, how sure the model is that the phrase is in the picture at all.
+    :param probability: (H, W) float32, 0..1, at the image's own size.
+    :param mask: (H, W) bool, ``probability`` over the model's threshold; all False says "not there".
+    """
+
+    label: str
+    score: float
+    probability: np.ndarray
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
+class GroundedWord:
+    """
+    One word of a caption and the place in the image that it speaks of.
+
+    :param point_px: column and row in pixels of the original image; None where the word names no place.
+    :param box_xyxy_px: the box of the thing that the word names, if it names one.
+    :param confidence: 0..1.
+    """
+
+    word: str
+    point_px: tuple[float, float] | None
+    box_xyxy_px: Box | None = None
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class GroundedCaption:
+    """
+    A sentence about an image or a region of it, each word with its place.
+
+    :param box_xyxy_px: the region in pixels of the original image; None is the whole image.
+    :param confidence: 0..1.
+    """
+
+    text: str
+    words: tuple[GroundedWord, ...] = ()
+    confidence: float = 1.0
+    box_xyxy_px: Box | None = None
+
+
+@dataclass(frozen=True)
+class DescriptionLine:
+    """
+    One thing that is said about an image.
+
+    :param kind: ``tag``, ``attribute``, ``caption``, ``text`` (read by OCR), ``object``, ``count`` or ``relation``.
+    :param confidence: 0..1.
+    :param box_xyxy_px: the region it is about in pixels of the original image; None is the whole image.
+    """
+
+    kind: str
+    text: str
+    confidence: float
+    box_xyxy_px: Box | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said about one image, in the order in which a reader wants it; ``text`` is what a planner reads."""
+
+    lines: tuple[DescriptionLine, ...]
+
+    @property
+    def text(self) -> str:
+        """Return the lines as text, one a line, headed by their kind."""
+        return '\n'.join(f'{line.kind}: {line.text} ({line.confidence:.2f})' for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    The answer to a question about an image.
+
+    :param confidence: 0..1.
+    :param evidence: the text or the other answers from which it was made.
+    """
+
+    text: str
+    confidence: float
+    evidence: str = ''
+
+
 @dataclass(frozen=True)
 class LiftedDetection:
     """
