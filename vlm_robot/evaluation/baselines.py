@@ -19,7 +19,7 @@ from vlm_robot.errors import ConfigError, name_nearest, PlanError
 from vlm_robot.evaluation.expert import plan_for
 from vlm_robot.evaluation.kitchen_planners import Indifferent, NearestOption
 from vlm_robot.planning.affordance import Affordance
-from vlm_robot.planning.dialogue import WHICH
+from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.domain import Domain, TABLE
 from vlm_robot.planning.parsing import format_step
 from vlm_robot.planning.prompt import History

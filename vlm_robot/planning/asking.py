@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import re
 
 from vlm_robot.datatypes import OptionScore, Question, Scene
+from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.parsing import PLACE_SKILLS
 from vlm_robot.vocabulary import shape_of
 
-ANSWERED = '; which one? '  # stands between a sentence and its answer, see ``conversation.take_answer``
 NOUNS = {
     'block': ('block', 'cube', 'brick', 'box'),
     'bowl': ('bowl', 'dish', 'basin'),
@@ -81,7 +81,7 @@ def merge_answer(sentence: str, scene: Scene) -> str:
     ``put the block in the bowl; which one? the red one`` becomes ``put the red block in the bowl`` where the scene
     has a red block. An answer that names nothing in view stays as it was appended.
     """
-    head, mark, answer = sentence.partition(ANSWERED)
+    head, mark, answer = sentence.partition(WHICH)
     words = re.findall(r'\w+', answer.lower())
     for shape, nouns in NOUNS.items():
         bare = re.compile(rf'\b(the|that|this|one) (?:{"|".join(nouns)})\b', re.IGNORECASE)

@@ -12,6 +12,7 @@ import re
 from vlm_robot.datatypes import Question
 
 MAX_CHARS = 200  # of an answer
+WHICH = '; which one? '  # between a sentence and its answer
 HALT = frozenset(('stop', 'halt', 'cancel', 'abort', 'never mind', 'nevermind', 'forget it', 'nothing', 'none', 'quit'))
 _OPENING = re.compile(r'^(?:(?:stop|wait|no|halt|hold on|hang on|sorry|actually|instead)\b[\s,.!;:]*)+', re.IGNORECASE)
 
@@ -39,7 +40,7 @@ def take_answer(sentence: str, question: Question, answer: str) -> str:
     bare = re.sub(r'^the\s+', '', words.lower())
     if bare in named:
         words = named[bare] if named[bare].startswith('the ') else f'the {named[bare]}'
-    return f'{sentence.rstrip(" .!?")}; which one? {words}'
+    return f'{sentence.rstrip(" .!?")}{WHICH}{words}'
 
 
 def read_interjection(words: str) -> str:

@@ -13,13 +13,13 @@ from typing import Any
 
 from vlm_robot.datatypes import Decision, Plan, Scene, TaskResult
 from vlm_robot.planning.binding import find_moves, Move
+from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.program_prompt import Turn
 from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection
 from vlm_robot.planning.understanding import ask_model, understand, Understood
 
 MAX_TURNS = 4  # sentences that are remembered; more would push worked examples out of a short context
-WHICH = '; which one? '  # between a sentence and an answer, as ``conversation.take_answer`` writes it
 
 
 @dataclass

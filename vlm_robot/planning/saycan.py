@@ -22,7 +22,6 @@ from vlm_robot.errors import ConfigError, PlanError
 from vlm_robot.language.language_model import ContinuationScore, LanguageModel
 from vlm_robot.planning.affordance import AffordanceConfig
 from vlm_robot.planning.asking import (
-    ANSWERED,
     leaves_choice,
     list_choices,
     list_rivals,
@@ -31,6 +30,7 @@ from vlm_robot.planning.asking import (
     write_question,
 )
 from vlm_robot.planning.calibration import load_calibration, predict_set
+from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.domain import Domain, TABLE
 from vlm_robot.planning.parsing import WHICH_ONE
 from vlm_robot.planning.prompt import History
@@ -154,7 +154,7 @@ class SayCanPlanner:
     def _doubt(self, sentence: str, scene: Scene, history: History, decision: Decision) -> Decision:
         """Return the decision, or a question where the calibrated set holds things that lead to different ends."""
         calibration = load_calibration(self.config.calibration)
-        if calibration is None or calibration.normalisation != self.config.normalisation or ANSWERED in sentence:
+        if calibration is None or calibration.normalisation != self.config.normalisation or WHICH in sentence:
             return decision
         rivals = list_rivals(predict_set(decision.options, calibration.threshold))
         named = scene.find(name_of(rivals[0])) if rivals else None
