@@ -18,7 +18,9 @@ from transformers.models.owlv2.image_processing_owlv2 import Owlv2ImageProcessor
 from transformers.models.owlvit.image_processing_owlvit import OwlViTImageProcessor
 
 from vlm_robot.errors import ConfigError, ImageError, ModelError, SentenceError
-from vlm_robot.perception.owlvit import compare, drop_rivals, OwlVitConfig, OwlVitDetector, SETTINGS_FILE
+from vlm_robot.perception.owlvit import compare, OwlVitConfig, OwlVitDetector
+from vlm_robot.perception.owlvit_answers import AnswerRules, choose, drop_rivals, TokenScores
+from vlm_robot.perception.owlvit_loading import SETTINGS_FILE
 from vlm_robot.training.owlvit_model import build_tokenizer
 from vlm_robot.training.owlvit_pictures import draw_pictures
 from vlm_robot.vocabulary import list_labels
@@ -232,10 +234,10 @@ def test_the_better_of_two_rivals_keeps_the_place():
     assert drop_rivals(boxes[:0], torch.zeros(0, dtype=int), torch.zeros(0, dtype=int), queries, 0.6) == []
 
 
-def test_boxes_that_lie_mostly_outside_are_dropped(tiny):
+def test_boxes_that_lie_mostly_outside_are_dropped():
     scores = torch.tensor([[0.9], [0.8]])
     boxes = torch.tensor([[60.0, 10, 100, 30], [10.0, 10, 30, 30]])  # half of the first is beyond 80 px
-    found = tiny._choose(scores, boxes, ['red block'], torch.tensor([0.1]), (48, 80))
+    found = choose(TokenScores(scores, boxes, (48, 80)), ['red block'], torch.tensor([0.1]), AnswerRules())
     assert [item.box_xyxy_px for item in found] == [(10.0, 10.0, 30.0, 30.0)]
 
 

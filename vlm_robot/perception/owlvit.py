@@ -4,8 +4,9 @@ Open-vocabulary detection with OWL-ViT or OWLv2, any checkpoint by name or folde
 The picture is encoded once whatever the number of queries, and every text once ever (cached by its words);
 what is left per query is one matrix product. Logits equal those of the stock forward pass. On top comes what
 the stock post-processing lacks: a threshold per query, suppression of duplicates, boxes inside the picture,
-and "not found" as an answer. Which checkpoint is loaded, the code does not ask: classes come from its
-configuration.
+wordings averaged (``ensemble``), proposals without a query, and "not found" as an answer. Queries that are
+pictures: ``owlvit_examples``; parts of wholes: ``tree_detector``. Which checkpoint is loaded, the code does not
+ask: classes come from its configuration.
 
 Sources: OWL-ViT (Minderer et al., arXiv 2205.06230), OWLv2 (arXiv 2306.09683), transformers' implementation.
 """
@@ -15,27 +16,30 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-import json
 from pathlib import Path
 import threading
 
 import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as transforms
-from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, AutoProcessor
-from transformers.models.owlvit.image_processing_owlvit import OwlViTImageProcessor
-from transformers.utils import logging as transformers_logging
 
 from vlm_robot.datatypes import Detection
-from vlm_robot.errors import ConfigError, ModelError, SentenceError
-from vlm_robot.perception.boxes import clip, compute_iou, measure_area, suppress_by_group, to_corners
+from vlm_robot.errors import ConfigError, SentenceError
+from vlm_robot.perception.boxes import to_corners
 from vlm_robot.perception.images import check_rgb
+from vlm_robot.perception.owlvit_answers import AnswerRules, choose, TokenScores
+from vlm_robot.perception.owlvit_loading import (
+    choose_device,
+    DTYPES,
+    is_plain_squash,
+    load_checkpoint,
+    read_settings,
+)
+from vlm_robot.perception.prompt_ensemble import average_wordings, fill_templates, read_templates
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'owlvit'
-SETTINGS_FILE = 'detector.json'  # beside the weights: the checkpoint's own thresholds
-PUBLIC_THRESHOLD = 0.1  # what transformers uses for public checkpoints, which bring no thresholds of their own
-FAMILIES = ('owlvit', 'owlv2')
-DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
+GENERIC_WORDS = ('object', 'thing', 'item')  # what proposals are scored by where a model has no objectness head
+PROPOSAL = 'object'  # the label of a proposal
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class OwlVitConfig:
     duplicate_iou: float = 0.5  # 0..1, boxes of one query that overlap more are one thing
     rival_iou: float = 0.6  # 0..1, where labels of one noun overlap more, the best wins; 1 keeps all
     least_inside: float = 0.7  # 0..1, share of a box in the picture: tokens of the last column guess beyond it
+    ensemble: str = ''  # 'clip', 'plain' or a file with a wording a line, '{}' for the query; empty: the query itself
     device: str = 'auto'  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
     dtype: str = 'float32'  # float32, float16, bfloat16
     cached_texts: int = 1000  # how many encoded queries are kept
@@ -76,12 +81,14 @@ class ImageFeatures:
     :param embeds: (B, N, D) unit vectors, one per token.
     :param shift: (B, N, 1) and ``scale`` (B, N, 1), what turns a cosine into a logit.
     :param boxes: (B, N, 4) centre x, y, width, height, 0..1 of the model's picture.
+    :param objectness: (B, N) logits that a token is a thing at all; None where the model has no such head.
     """
 
     embeds: torch.Tensor
     shift: torch.Tensor
     scale: torch.Tensor
     boxes: torch.Tensor
+    objectness: torch.Tensor | None = None
 
 
 class OwlVitDetector:
@@ -96,10 +103,12 @@ class OwlVitDetector:
         self.config = config or OwlVitConfig()
         self.name = self.config.model
         folder = str(SHIPPED) if self.config.model == 'shipped' else self.config.model
-        self.device = _choose_device(self.config.device)
-        self.model, self.processor = _load(folder, DTYPES[self.config.dtype])
+        self.templates = read_templates(self.config.ensemble) if self.config.ensemble else ()
+        self.rules = AnswerRules(self.config.duplicate_iou, self.config.rival_iou, self.config.least_inside)
+        self.device = choose_device(self.config.device)
+        self.model, self.processor = load_checkpoint(folder, DTYPES[self.config.dtype])
         self.model.to(self.device).eval()
-        self.thresholds = _read_thresholds(Path(folder))
+        self.settings = read_settings(Path(folder))
         self.text_limit = self.model.config.text_config.max_position_embeddings
         self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
@@ -129,21 +138,41 @@ class OwlVitDetector:
         if isinstance(queries, str):
             raise SentenceError(f"queries must be a list of texts, got the text '{queries}'; put it into a list")
         queries = list(dict.fromkeys(queries))
-        sizes = [check_rgb(rgb).shape[:2] for rgb in pictures]
+        for rgb in pictures:
+            check_rgb(rgb)
         if not queries or not pictures:
             return [[] for _ in pictures]
         limits = torch.tensor([self.limit(query, thresholds) for query in queries])
-        answers = zip(self.score(pictures, queries), sizes, strict=True)
-        return [self._choose(scores, boxes, queries, limits, size) for (scores, boxes), size in answers]
+        embeds, sizes = self.embed_queries(queries), [rgb.shape[:2] for rgb in pictures]
+        seen = self.compare(self.encode(self.preprocess(pictures)), embeds, sizes)
+        return [choose(item, queries, limits, self.rules) for item in seen]
+
+    def propose(self, rgb: np.ndarray, threshold: float | None = None, most: int = 50) -> list[Detection]:
+        """
+        Return the boxes of whatever things there are, best first, without a query.
+
+        OWLv2 scores them by its objectness head. OWL-ViT has none: there the best of a few generic words counts
+        (``GENERIC_WORDS``), which finds less.
+
+        :param threshold: least score; None is the checkpoint's own.
+        :param most: return at most so many.
+        """
+        features = self.encode(self.preprocess([check_rgb(rgb)]))
+        if features.objectness is None:
+            embeds = self.embed_queries(GENERIC_WORDS)
+            seen = self.compare(features, embeds, [rgb.shape[:2]])[0]
+            scores = seen.scores.max(1, keepdim=True).values
+        else:
+            seen = self.compare(features, features.embeds.new_zeros(0, features.embeds.shape[-1]), [rgb.shape[:2]])[0]
+            scores = torch.sigmoid(features.objectness[0].float()).cpu()[:, None]
+        limit = torch.tensor([self.settings.proposal_threshold if threshold is None else threshold])
+        return choose(TokenScores(scores, seen.boxes, seen.size), [PROPOSAL], limit, self.rules)[:most]
 
     def score(self, pictures: Sequence[np.ndarray], queries: Sequence[str]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return per picture the scores (N, Q) of tokens and queries, and boxes (N, 4) xyxy in pixels."""
-        text = self.embed_texts(queries)
-        with self._lock, torch.inference_mode():
-            features = self._encode(self.preprocess(pictures))
-            scores = torch.sigmoid(compare(features, text).float()).cpu()
-            boxes = to_corners(features.boxes.float()).cpu()
-        return [(scores[i], self._to_pixels(boxes[i], *rgb.shape[:2])) for i, rgb in enumerate(pictures)]
+        features = self.encode(self.preprocess(pictures))
+        seen = self.compare(features, self.embed_queries(queries), [rgb.shape[:2] for rgb in pictures])
+        return [(item.scores, item.boxes) for item in seen]
 
     def limit(self, query: str, thresholds: Mapping[str, float] | None = None) -> float:
         """Return the least score of an answer: as asked, as configured, or the checkpoint's own."""
@@ -151,32 +180,14 @@ class OwlVitDetector:
             return thresholds[query]
         if self.config.threshold >= 0:
             return self.config.threshold
-        return self.thresholds.get(query, self.thresholds.get('', PUBLIC_THRESHOLD))
-
-    def _choose(self, scores, boxes, queries, limits, size) -> list[Detection]:
-        token, query = torch.nonzero(scores >= limits, as_tuple=True)
-        found, values = clip(boxes[token], size[1], size[0]), scores[token, query]
-        is_inside = measure_area(found) > self.config.least_inside * measure_area(boxes[token])
-        found, values, query = found[is_inside], values[is_inside], query[is_inside]
-        kept = suppress_by_group(found, values, query, self.config.duplicate_iou)
-        best = drop_rivals(found, query, kept, queries, self.config.rival_iou)
-        chosen = []
-        for i in best:
-            left, top, right, bottom = found[i].tolist()
-            chosen.append(Detection(queries[int(query[i])], float(values[i]), (left, top, right, bottom)))
-        return chosen
-
-    def _to_pixels(self, boxes: torch.Tensor, height_px: int, width_px: int) -> torch.Tensor:
-        if self.model.config.model_type == 'owlv2':  # padded to a square on the right and at the bottom
-            return boxes * max(height_px, width_px)
-        return boxes * torch.tensor([width_px, height_px, width_px, height_px])
+        return self.settings.thresholds.get(query, self.settings.threshold)
 
     # ---- the model in two halves
 
     def preprocess(self, pictures: Sequence[np.ndarray]) -> torch.Tensor:
         """Return (B, 3, S, S) pixels as the checkpoint's processor makes them."""
         stock = self.processor.image_processor
-        if not _is_plain_squash(stock):
+        if not is_plain_squash(stock):
             pixels = stock(images=[np.ascontiguousarray(rgb) for rgb in pictures], return_tensors='pt')['pixel_values']
             return pixels.to(self.device, self.model.dtype)
         size = [stock.size['height'], stock.size['width']]
@@ -193,26 +204,48 @@ class OwlVitDetector:
     def encode(self, pixels: torch.Tensor) -> ImageFeatures:
         """Return the features of preprocessed pictures."""
         with self._lock, torch.inference_mode():
-            return self._encode(pixels)
+            grid = self.model.image_embedder(pixel_values=pixels)[0]
+            tokens, head = grid.flatten(1, 2), self.model.class_head
+            embeds = head.dense0(tokens)
+            embeds = embeds / (torch.linalg.norm(embeds, dim=-1, keepdim=True) + 1e-6)
+            scale, boxes = head.elu(head.logit_scale(tokens)) + 1, self.model.box_predictor(tokens, grid)
+            has_objectness = hasattr(self.model, 'objectness_predictor')
+            objectness = self.model.objectness_predictor(tokens) if has_objectness else None
+            return ImageFeatures(embeds, head.logit_shift(tokens), scale, boxes, objectness)
 
-    def _encode(self, pixels: torch.Tensor) -> ImageFeatures:
-        grid = self.model.image_embedder(pixel_values=pixels)[0]
-        tokens = grid.flatten(1, 2)
-        head = self.model.class_head
-        embeds = head.dense0(tokens)
-        embeds = embeds / (torch.linalg.norm(embeds, dim=-1, keepdim=True) + 1e-6)
-        scale = head.elu(head.logit_scale(tokens)) + 1
-        return ImageFeatures(embeds, head.logit_shift(tokens), scale, self.model.box_predictor(tokens, grid))
+    def compare(
+        self, features: ImageFeatures, embeds: torch.Tensor, sizes: Sequence[tuple[int, ...]]
+    ) -> list[TokenScores]:
+        """
+        Return for each picture what its tokens say about every query.
 
-    def embed_texts(self, queries: Sequence[str]) -> torch.Tensor:
-        """Return (Q, D) unit vectors of the queries; each text is encoded once and remembered."""
+        :param embeds: (Q, D) unit vectors, of texts or of example pictures.
+        :param sizes: height and width in pixels of each original picture.
+        """
+        with torch.inference_mode():
+            scores = torch.sigmoid(compare(features, embeds).float()).cpu()
+            boxes = to_corners(features.boxes.float()).cpu()
+        return [
+            TokenScores(scores[i], self._to_pixels(boxes[i], height, width), (height, width))
+            for i, (height, width) in enumerate(sizes)
+        ]
+
+    def embed_queries(self, queries: Sequence[str]) -> torch.Tensor:
+        """Return (Q, D) unit vectors of the queries: of their own words, or averaged over the wordings."""
+        if not self.templates:
+            return self.embed_texts(queries)
+        wordings = [text for query in queries for text in fill_templates(query, self.templates)]
+        return average_wordings(self.embed_texts(wordings), len(self.templates))
+
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return (Q, D) unit vectors of the texts as they are; each is encoded once and remembered."""
         with self._lock, torch.inference_mode():
-            new = [query for query in dict.fromkeys(queries) if query not in self._texts]
-            for query, embed in zip(new, self._encode_texts(new) if new else (), strict=True):
-                self._texts[query] = embed
-            stacked = torch.stack([self._texts[query] for query in queries])
-            for query in queries:
-                self._texts.move_to_end(query)
+            new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+            for text, embed in zip(new, self._encode_texts(new) if new else (), strict=True):
+                self._texts[text] = embed
+            stacked = torch.stack([self._texts[text] for text in texts])
+            for text in texts:
+                self._texts.move_to_end(text)
             while len(self._texts) > self.config.cached_texts:
                 self._texts.popitem(last=False)
             return stacked
@@ -242,92 +275,12 @@ class OwlVitDetector:
             embeds = embeds / (torch.linalg.norm(embeds, dim=-1, keepdim=True) + 1e-6)
         return embeds
 
-
-def compare(features: ImageFeatures, text: torch.Tensor) -> torch.Tensor:
-    """Return logits (B, N, Q) of every token against text (Q, D)."""
-    return (features.embeds @ text.T + features.shift) * features.scale
-
-
-def drop_rivals(
-    boxes: torch.Tensor, query: torch.Tensor, kept: torch.Tensor, queries: Sequence[str], iou: float
-) -> list[int]:
-    """
-    Return ``kept``, best first, without answers at a place that a better rival took.
-
-    Two queries are rivals when they end in the same noun and neither says all that the other says: "red
-    block" and "pink block" are, "block" and "red block" are not.
-
-    :param boxes: (D, 4) xyxy; ``query`` (D,) index into ``queries``; ``kept`` indices into both.
-    """
-    if len(kept) < 2 or iou >= 1:
-        return kept.tolist()
-    words = [text.lower().split() for text in queries]
-    are_rivals = np.array([[_are_rivals(mine, theirs) for theirs in words] for mine in words])
-    asked = query[kept].numpy()
-    conflicts = (compute_iou(boxes[kept], boxes[kept]).numpy() > iou) & are_rivals[asked][:, asked]
-    is_chosen = np.zeros(len(kept), bool)
-    for i in range(len(kept)):
-        is_chosen[i] = not conflicts[i, is_chosen].any()
-    return kept[torch.from_numpy(is_chosen)].tolist()
+    def _to_pixels(self, boxes: torch.Tensor, height_px: int, width_px: int) -> torch.Tensor:
+        if self.model.config.model_type == 'owlv2':  # padded to a square on the right and at the bottom
+            return boxes * max(height_px, width_px)
+        return boxes * torch.tensor([width_px, height_px, width_px, height_px])
 
 
-def _are_rivals(mine: list[str], theirs: list[str]) -> bool:
-    return mine[-1] == theirs[-1] and not (set(mine) <= set(theirs) or set(theirs) <= set(mine))
-
-
-def _choose_device(wanted: str) -> torch.device:
-    if wanted == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        return torch.empty(0, device=wanted).device
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"detector.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error
-
-
-def _is_plain_squash(stock) -> bool:
-    return (
-        type(stock) is OwlViTImageProcessor
-        and stock.do_resize and stock.do_rescale and stock.do_normalize and not stock.do_center_crop
-        and int(stock.resample) in (2, 3) and abs(stock.rescale_factor - 1 / 255) < 1e-9
-    )  # fmt: skip
-
-
-def _load(folder: str, dtype: torch.dtype):
-    how = (
-        f"'{folder}'; allowed: 'shipped', a folder with an OWL-ViT or OWLv2 checkpoint, or a hub name such "
-        "as 'google/owlv2-base-patch16-ensemble'"
-    )
-    bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        family = AutoConfig.from_pretrained(folder).model_type
-        if family not in FAMILIES:
-            raise ModelError(f"detector.model {how}; this is '{family}'")
-        model, loading = AutoModelForZeroShotObjectDetection.from_pretrained(
-            folder, dtype=dtype, output_loading_info=True
-        )
-        processor = AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f'cannot load detector.model {how}: {error}') from error
-    finally:
-        if bar:
-            transformers_logging.enable_progress_bar()
-    if loading['missing_keys']:
-        raise ModelError(
-            f"detector.model '{folder}' lacks weights: {sorted(loading['missing_keys'])[:3]}; get it again"
-        )
-    return model, processor
-
-
-def _read_thresholds(folder: Path) -> dict[str, float]:
-    """Return thresholds by query, '' for all others; a checkpoint without its own has none."""
-    path = folder / SETTINGS_FILE
-    if not path.is_file():
-        return {}
-    try:
-        data = json.loads(path.read_text())
-        return {'': float(data['threshold'])} | {key: float(v) for key, v in data.get('thresholds', {}).items()}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"'{path}' must hold a number 'threshold' and may hold 'thresholds' by query: {error}"
-        ) from error
+def compare(features: ImageFeatures, embeds: torch.Tensor) -> torch.Tensor:
+    """Return logits (B, N, Q) of every token against queries (Q, D)."""
+    return (features.embeds @ embeds.T + features.shift) * features.scale

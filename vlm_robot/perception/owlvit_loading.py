@@ -1,0 +1,100 @@
+"""
+Reading an OWL-ViT or OWLv2 checkpoint: model, processor, device, and the settings that a checkpoint brings itself.
+
+The settings stand in ``detector.json`` beside the weights; public checkpoints have none and get the defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, AutoProcessor
+from transformers.models.owlvit.image_processing_owlvit import OwlViTImageProcessor
+from transformers.utils import logging as transformers_logging
+
+from vlm_robot.errors import ModelError, name_nearest
+
+SETTINGS_FILE = 'detector.json'
+FAMILIES = ('owlvit', 'owlv2')
+DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What a checkpoint says about its own use."""
+
+    threshold: float = 0.1  # 0..1, least score of an answer; the default is transformers' own
+    thresholds: dict[str, float] = field(default_factory=dict)  # by query, where it differs
+    example_threshold: float = 0.5  # 0..1, least score where the query is a picture: cosines of pictures are higher
+    proposal_threshold: float = 0.1  # 0..1, least score of a proposal
+    most_zoom: float = 8.0  # 1 or more, how much larger than in the whole picture it may be shown a part of it
+
+
+def load_checkpoint(folder: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Return model and processor; raise ModelError when they are missing, incomplete or of another family."""
+    how = (
+        f"'{folder}'; allowed: 'shipped', a folder with an OWL-ViT or OWLv2 checkpoint, or a hub name such "
+        "as 'google/owlv2-base-patch16-ensemble'"
+    )
+    bar = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        family = AutoConfig.from_pretrained(folder).model_type
+        if family not in FAMILIES:
+            raise ModelError(f"detector.model {how}; this is '{family}'")
+        model, loading = AutoModelForZeroShotObjectDetection.from_pretrained(
+            folder, dtype=dtype, output_loading_info=True
+        )
+        processor = AutoProcessor.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f'cannot load detector.model {how}: {error}') from error
+    finally:
+        if bar:
+            transformers_logging.enable_progress_bar()
+    if loading['missing_keys']:
+        raise ModelError(
+            f"detector.model '{folder}' lacks weights: {sorted(loading['missing_keys'])[:3]}; get it again"
+        )
+    return model, processor
+
+
+def read_settings(folder: Path) -> DetectorSettings:
+    """Return the settings beside the weights, the defaults where there are none; raise ModelError on a broken file."""
+    path = folder / SETTINGS_FILE
+    if not path.is_file():
+        return DetectorSettings()
+    known = DetectorSettings.__dataclass_fields__
+    try:
+        data = json.loads(path.read_text())
+        thresholds = {str(key): float(value) for key, value in data.pop('thresholds', {}).items()}
+        unknown = next((key for key in data if key not in known), None)
+        if unknown is None:
+            return DetectorSettings(thresholds=thresholds, **{key: float(value) for key, value in data.items()})
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ModelError(
+            f"'{path}' must hold a number 'threshold' and may hold 'thresholds' by query: {error}"
+        ) from error
+    raise ModelError(f"'{path}': unknown setting '{unknown}'{name_nearest(unknown, known)}")
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device of that name, the GPU or else the CPU for ``auto``; raise ModelError when it cannot be used."""
+    if wanted == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        return torch.empty(0, device=wanted).device
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"detector.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error
+
+
+def is_plain_squash(stock: Any) -> bool:
+    """Return whether an image processor only squashes to a square, rescales and normalises."""
+    return (
+        type(stock) is OwlViTImageProcessor
+        and stock.do_resize and stock.do_rescale and stock.do_normalize and not stock.do_center_crop
+        and int(stock.resample) in (2, 3) and abs(stock.rescale_factor - 1 / 255) < 1e-9
+    )  # fmt: skip
