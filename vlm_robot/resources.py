@@ -8,7 +8,7 @@ in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import os
 from pathlib import Path
 import sys
@@ -45,15 +45,20 @@ def find(relative: str | Path) -> Path:
     )
 
 
-def find_scenario(name: str) -> Path:
-    """Return the file of a scenario given by name or path; raise ScenarioError listing what exists."""
+def find_scenario(name: str, others: Iterable[str] = ()) -> Path:
+    """
+    Return the file of a scenario given by name or path.
+
+    :param others: further names that whoever asks understands; the message lists them.
+    :raises ScenarioError: there is none of that name; the message lists what exists.
+    """
     path = Path(name)
     if path.suffix in ('.yaml', '.yml') or path.is_file():
         return path
     folder = find('sim/scenarios')
-    known = [p.stem for p in folder.glob('*.yaml')]
-    if name not in known:
-        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {sorted(known)} or a YAML file")
+    if not (folder / f'{name}.yaml').is_file():
+        known = sorted([*(p.stem for p in folder.glob('*.yaml')), *others])
+        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {known} or a YAML file")
     return folder / f'{name}.yaml'
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from vlm_robot.errors import ConfigError, name_nearest, ScenarioError
-from vlm_robot.resources import find
+from vlm_robot.errors import ConfigError, ScenarioError
+from vlm_robot.resources import find, find_scenario
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
 from vlm_robot.sim.tasks.families import FAMILIES
 
@@ -70,7 +69,7 @@ def find_suite(name: str) -> Suite:
     if name in FAMILIES:
         family = FAMILIES[name]
         return Suite(name, family.summary, family.size, family.sample, family.first_seed, family.seed_step)
-    scenario = load_scenario(_find_file(name))
+    scenario = load_scenario(find_scenario(name, (*FAMILIES, *DISTURBED, MIXED, KITCHEN)))
     return Suite(scenario.name, scenario.description, DEFAULT_SIZE, lambda seed: sample_episode(scenario, seed))
 
 
@@ -81,14 +80,3 @@ def _sample_mixed(seed: int) -> Episode:
 
 def _refuse_to_sample(seed: int) -> Episode:
     raise ScenarioError('the kitchen has instructions of its own; they are no tables that can be drawn')
-
-
-def _find_file(name: str) -> Path:
-    path = Path(name)
-    if path.suffix in ('.yaml', '.yml') or path.is_file():
-        return path
-    folder = find('sim/scenarios')
-    known = sorted([*(p.stem for p in folder.glob('*.yaml')), *FAMILIES, *DISTURBED, MIXED, KITCHEN])
-    if not (folder / f'{name}.yaml').is_file():
-        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {known} or a YAML file")
-    return folder / f'{name}.yaml'

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 import threading
 import time
 from typing import TypeVar
@@ -18,9 +17,8 @@ from typing import TypeVar
 import numpy as np
 import pybullet as p
 
-from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.geometry import build_transform
-from vlm_robot.resources import find
+from vlm_robot.resources import find_scenario
 from vlm_robot.sim.bullet_arm import BulletArm, Motion
 from vlm_robot.sim.bullet_camera import BulletCamera
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
@@ -61,17 +59,6 @@ class Table:
     def is_moving(self) -> bool:
         """Return whether the arm or the fingers carry out a motion."""
         return self.motion is not None and not self.motion.done
-
-
-def find_scenario(name: str) -> Path:
-    """Return the file of a scenario given by name or path; raise ScenarioError that names the nearest."""
-    if name.endswith(('.yaml', '.yml')):
-        return Path(name)
-    folder = find('sim/scenarios')
-    if not (folder / f'{name}.yaml').is_file():
-        known = [path.stem for path in folder.glob('*.yaml')]
-        raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}")
-    return folder / f'{name}.yaml'
 
 
 class SimThread:
