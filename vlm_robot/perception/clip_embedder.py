@@ -22,7 +22,6 @@ import threading
 from typing import Any
 
 import numpy as np
-import open_clip
 from PIL import Image
 import torch
 
@@ -30,7 +29,7 @@ from vlm_robot.errors import ConfigError, ModelError, name_nearest, SentenceErro
 from vlm_robot.perception.images import check_rgb
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'clip'
-PRECISIONS = ('fp32', 'bf16', 'fp16')
+PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 TEMPERATURE_LIMIT = 100.0  # open_clip's own bound on the factor before the softmax
 
 
@@ -156,7 +155,7 @@ class ClipEmbedder:
             for start in range(0, len(ready), size):
                 batch = torch.stack(list(ready[start : start + size])).to(self.device)
                 if batch.is_floating_point():
-                    batch = batch.to(open_clip.get_input_dtype(self.config.precision))
+                    batch = batch.to(PRECISIONS[self.config.precision])
                 rows.append(encode(batch, normalize=True).float().cpu().numpy())
         return np.concatenate(rows)
 
@@ -171,6 +170,8 @@ def _choose_device(wanted: str) -> torch.device:
 
 
 def _load(config: ClipConfig, device: torch.device) -> tuple[Any, Any, Any]:
+    import open_clip  # it takes seconds (timm): only where a model is loaded
+
     name = _resolve(config)
     chatter = logging.getLogger().level
     try:
@@ -193,6 +194,8 @@ def _load(config: ClipConfig, device: torch.device) -> tuple[Any, Any, Any]:
 
 def _resolve(config: ClipConfig) -> str:
     """Return open_clip's name of the model; raise ModelError where it would load silently wrong or not at all."""
+    import open_clip
+
     folder = SHIPPED if config.model == 'shipped' else Path(config.model)
     if config.model == 'shipped' or folder.is_dir():
         return f'local-dir:{folder}'
@@ -208,6 +211,8 @@ def _resolve(config: ClipConfig) -> str:
 
 
 def _check_weights(config: ClipConfig) -> None:
+    import open_clip
+
     tags = open_clip.list_pretrained_tags_by_model(config.model)
     if not config.pretrained:
         raise ModelError(f"clip.model '{config.model}' needs weights: set clip.pretrained to one of {tags} or a file")
