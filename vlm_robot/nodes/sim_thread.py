@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 import pybullet as p
 
+from vlm_robot.errors import ScenarioError
 from vlm_robot.geometry import build_transform
 from vlm_robot.resources import find_scenario
 from vlm_robot.sim.bullet_arm import BulletArm, Motion
