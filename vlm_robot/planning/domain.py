@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
+from vlm_robot.errors import PlanError
 from vlm_robot.planning import affordance, options, parsing, prompt, symbolic, verification
 from vlm_robot.planning.affordance import Affordance, AffordanceConfig
 from vlm_robot.planning.prompt import History
@@ -45,6 +46,13 @@ class Domain:
     format_step: Callable[..., str]
     not_understood: str
     verify: Callable[[Step, Scene, Scene], str] = lambda step, before, after: ''
+
+    def imagine(self, step: Step, scene: Scene) -> tuple[Scene, SkillResult]:
+        """Return what a step would change; one that makes no sense changes nothing and fails with the reason."""
+        try:
+            return self.apply(step, scene), SkillResult(True)
+        except PlanError as error:
+            return scene, SkillResult(False, str(error))
 
 
 def _table_options(scene: Scene, only_fitting_hand: bool) -> tuple[Step, ...]:

@@ -15,8 +15,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 import time
 
-from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, SkillResult, Step, StepRecord
-from vlm_robot.errors import ConfigError, PlanError
+from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, StepRecord
+from vlm_robot.errors import ConfigError
 from vlm_robot.planning.dialogue import Dialogue
 from vlm_robot.planning.progprompt import ProgPromptPlanner
 from vlm_robot.planning.prompt import History
@@ -94,7 +94,7 @@ class MixturePlanner:
             if step.skill in ('done', 'refuse'):
                 reason, question = decision.reason, decision.question
                 break
-            after, result = self._imagine(step, scene)
+            after, result = self.domain.imagine(step, scene)
             if seen.count(after) > MOST_RETURNS or len(seen) > self.saycan.config.max_steps:
                 reason = 'the plan goes in circles'
                 break
@@ -115,12 +115,6 @@ class MixturePlanner:
         self._likelihoods.move_to_end(head)
         if len(self._likelihoods) > MEMORY:
             self._likelihoods.popitem(last=False)
-
-    def _imagine(self, step: Step, scene: Scene) -> tuple[Scene, SkillResult]:
-        try:
-            return self.domain.apply(step, scene), SkillResult(True)
-        except PlanError as error:
-            return scene, SkillResult(False, str(error))
 
     def _choose(self, wish: Decision, rival: Decision, options: tuple[OptionScore, ...]) -> Decision:
         """Return the decision on mixed options; a refusal speaks with the voice that refuses louder."""

@@ -29,7 +29,6 @@ from vlm_robot.planning.program_parts import Program
 from vlm_robot.planning.program_prompt import STOP, write_program_prompt
 from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection
-from vlm_robot.planning.symbolic import apply
 from vlm_robot.planning.worked_examples import ExampleLibrary
 
 MEMORY = 16  # programs that are kept; the closed loop runs the program that the projection wrote
@@ -131,10 +130,7 @@ class ProgPromptPlanner:
                 steps = tuple(decision.chosen.step for decision in decisions)
                 plan = Plan(steps, last.reason, run.written.text, last.question)
                 return Projection(plan, tuple(decisions))
-            try:
-                scene, result = apply(last.chosen.step, scene), SkillResult(True)
-            except PlanError as error:
-                result = SkillResult(False, str(error))
+            scene, result = self.domain.imagine(last.chosen.step, scene)
 
     def write(self, sentence: str, scene: Scene) -> Written:
         """Return the program for a sentence; asking again for the same costs nothing."""

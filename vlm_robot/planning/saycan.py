@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 import math
 import time
 
-from vlm_robot.datatypes import Decision, OptionScore, Plan, Question, Scene, SkillResult, Step, StepRecord
-from vlm_robot.errors import ConfigError, PlanError
+from vlm_robot.datatypes import Decision, OptionScore, Plan, Question, Scene, Step, StepRecord
+from vlm_robot.errors import ConfigError
 from vlm_robot.language.language_model import ContinuationScore, LanguageModel
 from vlm_robot.planning.affordance import AffordanceConfig
 from vlm_robot.planning.asking import (
@@ -136,20 +136,13 @@ class SayCanPlanner:
             step = decision.chosen.step
             if step.skill in ('done', 'refuse'):
                 return _end(decisions, decision.reason, decision.question), scene
-            after, result = self._imagine(step, scene)
+            after, result = self.domain.imagine(step, scene)  # may fail without affordances (kind `none`)
             history = history.add(StepRecord(decision, result, self.domain.observe(scene, after, step, result)))
             if sum(_is_same(old, after) for old in seen) > 1:
                 return _end([*decisions, _refuse(decision)], 'the plan goes in circles'), after
             seen.append(after)
             scene = after
         return _end([*decisions, _refuse(decision)], f'the plan has no end after {self.config.max_steps} steps'), scene
-
-    def _imagine(self, step: Step, scene: Scene) -> tuple[Scene, SkillResult]:
-        """Return what a step would change; without affordances (kind ``none``) it may be impossible."""
-        try:
-            return self.domain.apply(step, scene), SkillResult(True)
-        except PlanError as error:
-            return scene, SkillResult(False, str(error))
 
     def _doubt(self, sentence: str, scene: Scene, history: History, decision: Decision) -> Decision:
         """Return the decision, or a question where the calibrated set holds things that lead to different ends."""
