@@ -11,14 +11,15 @@ renderer's body ids: the visible part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from vlm_robot.sim.bullet_camera import CAMERAS, CameraSpec
 from vlm_robot.training.owlvit_scenes import sample_view, TableDrawer
 from vlm_robot.vocabulary import SHAPES
 
@@ -41,6 +42,7 @@ class Layers:
     :param boxes: (N, 4) float32, centre x, y, width, height, all 0..1 of the picture.
     :param coverage: (N, GRID * GRID) float16, share of each token that shows the object.
     :param visible_px: (N,) int32, pixels of the 640x480 rendering.
+    :param camera: where it was rendered from; None in files of before it was kept.
     """
 
     rest: np.ndarray
@@ -50,6 +52,7 @@ class Layers:
     boxes: np.ndarray
     coverage: np.ndarray
     visible_px: np.ndarray
+    camera: CameraSpec | None = None
 
 
 def resize_layer(layer: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -87,6 +90,7 @@ def render_layers(drawer: TableDrawer, split: str, seed: int) -> Layers:
         centred.astype(np.float32),
         np.array([measure_coverage(mask) for _, mask in shown], np.float16).reshape(-1, GRID * GRID),
         np.array([mask.sum() for _, mask in shown], np.int32),
+        view.camera,
     )
 
 
@@ -128,6 +132,7 @@ def compose(layers: Layers, table_colour: np.ndarray, colours: np.ndarray) -> np
 def save_shard(path: Path, layers: Sequence[Layers]) -> None:
     """Write renderings to one uncompressed .npz file."""
     patches = [(i, *patch) for i, item in enumerate(layers) for patch in item.patches]
+    cameras = [_pack_camera(item.camera) for item in layers if item.camera]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     part = Path(path).with_suffix('.part.npz')
     np.savez(
@@ -140,6 +145,7 @@ def save_shard(path: Path, layers: Sequence[Layers]) -> None:
         boxes=np.concatenate([item.boxes for item in layers]),
         coverage=np.concatenate([item.coverage for item in layers]),
         visible_px=np.concatenate([item.visible_px for item in layers]),
+        cameras=np.stack(cameras) if len(cameras) == len(layers) > 0 else np.zeros((0, 7)),
     )
     part.rename(path)
 
@@ -147,7 +153,11 @@ def save_shard(path: Path, layers: Sequence[Layers]) -> None:
 def load_shard(path: Path) -> list[Layers]:
     """Read the renderings of one file."""
     with np.load(path) as file:
-        data = {key: file[key] for key in file.files}
+        return split_shard({key: file[key] for key in file.files})
+
+
+def split_shard(data: Mapping[str, np.ndarray]) -> list[Layers]:
+    """Return the renderings of the arrays of one file."""
     where, found = data['where'], []
     ends = np.cumsum(where[:, 3] * where[:, 4])
     patches = [
@@ -156,9 +166,21 @@ def load_shard(path: Path) -> list[Layers]:
     ]
     for i in range(len(data['rest'])):
         mine = np.flatnonzero(where[:, 0] == i)
-        parts = [data[key][mine] for key in ('shapes', 'boxes', 'coverage', 'visible_px')]
-        found.append(Layers(data['rest'][i], data['table'][i], tuple(patches[j] for j in mine), *parts))
+        shapes, boxes, coverage, visible = (data[key][mine] for key in ('shapes', 'boxes', 'coverage', 'visible_px'))
+        parts = tuple(patches[j] for j in mine)
+        layers = Layers(data['rest'][i], data['table'][i], parts, shapes, boxes, coverage, visible)
+        has_camera = len(data.get('cameras', ())) > i
+        found.append(replace(layers, camera=_unpack_camera(data['cameras'][i])) if has_camera else layers)
     return found
+
+
+def _pack_camera(camera: CameraSpec) -> np.ndarray:
+    return np.array([list(CAMERAS).index(camera.name), *camera.eye, *camera.target])
+
+
+def _unpack_camera(numbers: np.ndarray) -> CameraSpec:
+    which, x, y, z, u, v, w = numbers.tolist()
+    return replace(list(CAMERAS.values())[int(which)], eye=(x, y, z), target=(u, v, w))
 
 
 def render_shard(path: Path, split: str, seeds: Sequence[int]) -> None:
