@@ -107,9 +107,7 @@ class RunSpec:
             'disturbed': self.find_tier().disturbed,
             'attribute': self.attribute,
             'config': repr(self.config),
-            'weights': ''
-            if self.baseline in WITHOUT_MODEL and not self.find_tier().sees
-            else hash_weights(self.config.language.adapter),
+            'weights': hash_weights(self.config.language.adapter) if self.needs_weights() else '',
         }
         words = '-'.join([plain['suite'], self.tier, self.who])
         return f'{words}-{hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]}'

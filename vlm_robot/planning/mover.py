@@ -16,7 +16,7 @@ import math
 from vlm_robot.datatypes import Scene, SceneObject, Step
 from vlm_robot.furniture import DRAWER
 from vlm_robot.planning.arrangement import find_free_spot, is_free, Spot
-from vlm_robot.planning.facts import AT_REACH, Fact, holds, is_open
+from vlm_robot.planning.facts import AT_REACH, Fact, is_open
 from vlm_robot.planning.symbolic import CLEARANCE, find_covers, find_spot, relate
 from vlm_robot.vocabulary import AREAS, find_place, format_spot, LOCATIONS, shape_of, ZONE_X, ZONE_Y
 
@@ -199,8 +199,3 @@ class Mover:
     def _is_shut(self, name: str) -> bool:
         item = self.scene.find(name)
         return item is not None and shape_of(item.label) == DRAWER and not is_open(name, self.scene)
-
-
-def list_wanted(facts: Sequence[Fact], scene: Scene) -> tuple[Fact, ...]:
-    """Return the facts that do not hold in a scene, in order."""
-    return tuple(fact for fact in facts if not holds(fact, scene))

@@ -18,7 +18,7 @@ from safetensors import safe_open, SafetensorError
 
 from vlm_robot.datatypes import Scene, Step
 from vlm_robot.errors import ModelError
-from vlm_robot.planning.success_features import FEATURES, find_nearest, measure, SKILLS
+from vlm_robot.planning.success_features import FEATURES, find_nearest, measure
 
 WEIGHTS_NAME = 'model.safetensors'
 SHIPPED = Path(__file__).parents[1] / 'checkpoints'
@@ -110,8 +110,3 @@ def explain_doubt(step: Step, scene: Scene, value: float) -> str:
     if known['contents'] > 1:
         return f'other things lie close together there; {share}'
     return share
-
-
-def lists_skill(skill: str) -> bool:
-    """Return whether attempts of that skill were learned from."""
-    return skill in SKILLS

@@ -1,5 +1,5 @@
 """
-What a mobile base must be able to do, its limits, and a recording fake beside it.
+What a mobile base must be able to do, its limits, and a wrapper that lets somebody cancel it.
 
 A pose is (x, y, yaw) of the arm's foot in the map frame: metres and radians, x forward at yaw 0 (REP 103).
 """
@@ -101,25 +101,3 @@ class CancellableBase:
     def _refuse_if_cancelled(self) -> None:
         if self.is_cancelled():
             raise MotionCancelled('the drive was cancelled on request; the base stands where it was stopped')
-
-
-class RecordingBase:
-    """A fake for tests: is anywhere at once and remembers every call."""
-
-    def __init__(self, pose: Pose2 = (0.0, 0.0, 0.0)):
-        """Start at a pose."""
-        self.calls: list[tuple] = []
-        self._pose = pose
-
-    def pose(self) -> Pose2:
-        """Return the last pose that was asked for."""
-        return self._pose
-
-    def go_to(self, pose: Pose2) -> None:
-        """Jump to the pose."""
-        self.calls.append(('go_to', pose))
-        self._pose = pose
-
-    def stop(self) -> None:
-        """Note the call."""
-        self.calls.append(('stop',))

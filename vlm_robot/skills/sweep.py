@@ -22,7 +22,6 @@ from vlm_robot.vocabulary import AREAS, LOCATIONS
 
 SWEEP_HEIGHT = 0.0125  # metres of the tool: the tips pass 4 mm above the table
 BLADE_OPENING = 0.008  # metres between the fingers: less than a piece, so the blade is wider
-BLADE_WIDTH = 0.040  # metres
 PITCH = 0.022  # metres between strokes side by side: they overlap, so what slips off one meets the next
 RUN_UP = 0.030  # metres behind the pile where a stroke begins
 CONVERGE = 0.020  # metres aside from the place where the outermost strokes end

@@ -18,7 +18,6 @@ from vlm_robot.training.program_voice import colour_of, CORNERS, DIRECTIONS
 from vlm_robot.training.program_words import NUMERALS, ORDINALS
 from vlm_robot.vocabulary import LOCATIONS, shape_of
 
-ONE = "the('{b}')"
 TEMPLATES: dict[str, tuple[tuple[str, str], ...]] = {
     'single': (
         ('deposit the {b} in the {d}', "put(the('{b}'), the('{d}'))"),

@@ -23,7 +23,6 @@ from vlm_robot.vocabulary import find_place, format_spot, LOCATIONS, SEEN_COLOUR
 
 ACT, REFUSE, ASK = 'act', 'refuse', 'ask'  # what the right answer to a sentence is
 CORNERS = tuple(name for name in LOCATIONS if 'corner' in name)
-ALL_PLACES = tuple(name for name in LOCATIONS if name != 'middle')
 MAX_TABLES = 2000  # tables drawn before a condition is called impossible
 SHARED_STEP = 0.08  # metres between several blocks at one place
 Points = Mapping[str, tuple[float, float]]
