@@ -8,6 +8,7 @@ anyway, and the affordance refuses.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import random
 
@@ -172,12 +173,16 @@ class Speaker:
         return text
 
 
-def join_clauses(rng: random.Random, clauses: list[str]) -> str:
-    """Return the clauses as one text, in order."""
+def join_clauses(
+    rng: random.Random,
+    clauses: list[str],
+    openings: Sequence[str] = words.OPENINGS,
+    joins: Sequence[str] = words.JOINS,
+) -> str:
+    """Return the clauses as one text, in order; some texts of several clauses begin with an opening."""
     text = clauses[0]
     if len(clauses) > 1 and rng.random() < 0.15:
-        opening = ('first', 'first,', 'start:', '1.', 'to begin,', 'firstly,', 'two things:', 'first of all')
-        text = f'{rng.choice(opening)} {text}'
+        text = f'{rng.choice(openings)} {text}'
     for clause in clauses[1:]:
-        text += f'{rng.choice(words.JOINS)}{clause}'
+        text += f'{rng.choice(joins)}{clause}'
     return text

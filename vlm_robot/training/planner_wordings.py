@@ -141,6 +141,7 @@ SUFFIXES = (
     'carefully',
     'would you',
 )
+OPENINGS = ('first', 'first,', 'start:', '1.', 'to begin,', 'firstly,', 'two things:', 'first of all')
 JOINS = (
     ' and then ', ' and then ', ', then ', ', then ', '. then ', ' and ', ' and ', ', and ',
     '; after that ', ', after that ', '. ', '; ', ', and then ',

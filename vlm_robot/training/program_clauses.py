@@ -49,27 +49,6 @@ def frame(rng: random.Random, text: str) -> str:
     return text
 
 
-def join(rng: random.Random, clauses: list[str]) -> str:
-    """Return the clauses as one text, in order."""
-    text = clauses[0]
-    if len(clauses) > 1 and rng.random() < 0.15:
-        opening = (
-            'first',
-            'first,',
-            'start:',
-            '1.',
-            'to begin,',
-            'firstly,',
-            'a few things:',
-            'first of all,',
-            'please',
-        )
-        text = f'{rng.choice(opening)} {text}'
-    for clause in clauses[1:]:
-        text += f'{rng.choice(words.JOINS)}{clause}'
-    return text
-
-
 def write_body(clauses: list[tuple[str, list[str]]]) -> str:
     """
     Return the lines of a program without indentation.

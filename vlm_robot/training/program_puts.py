@@ -6,8 +6,8 @@ import random
 
 from vlm_robot.training import planner_wordings
 from vlm_robot.training import program_words as words
-from vlm_robot.training.planner_tasks import Palette
-from vlm_robot.training.program_clauses import frame, join, say_move, VERBS, write_body
+from vlm_robot.training.planner_tasks import join_clauses, Palette
+from vlm_robot.training.program_clauses import frame, say_move, VERBS, write_body
 from vlm_robot.training.program_tasks import add_thing, draw_table, ProgramTask, Turn
 from vlm_robot.training.program_voice import call, colour_of, Phrase, Voice
 
@@ -97,7 +97,7 @@ def clauses(rng: random.Random, palette: Palette) -> ProgramTask:
         last = what.code
     if count == 2 and rng.random() < 0.15:
         return ProgramTask('clauses', scene, (_reverse(rng, parts),))
-    text = join(rng, [said for said, _ in parts])
+    text = join_clauses(rng, [said for said, _ in parts], words.OPENINGS, words.JOINS)
     return ProgramTask('clauses', scene, (Turn(frame(rng, text), write_body(parts)),))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from vlm_robot.training import program_words as words
-from vlm_robot.training.planner_tasks import Palette
-from vlm_robot.training.program_clauses import frame, join, say_move, write_body
+from vlm_robot.training.planner_tasks import join_clauses, Palette
+from vlm_robot.training.program_clauses import frame, say_move, write_body
 from vlm_robot.training.program_sets import choose_where, finish
 from vlm_robot.training.program_tasks import draw_families, draw_table, ProgramTask, Turn
 from vlm_robot.training.program_voice import call, DIRECTIONS, Phrase, Voice
@@ -233,4 +233,5 @@ def mixed(rng: random.Random, palette: Palette) -> ProgramTask:
         what = choose_by_place(rng, voice, 'block') if position else voice.the(rng.choice(voice.blocks))
         where = choose_where(rng, voice)
         parts.append((move(rng, what, where), [f'put({what.code}, {where.code})']))
-    return ProgramTask('spatial', scene, (Turn(frame(rng, join(rng, [said for said, _ in parts])), write_body(parts)),))
+    text = join_clauses(rng, [said for said, _ in parts], words.OPENINGS, words.JOINS)
+    return ProgramTask('spatial', scene, (Turn(frame(rng, text), write_body(parts)),))

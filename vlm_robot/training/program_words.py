@@ -137,6 +137,9 @@ SUFFIXES = (
 )  # fmt: skip
 GERUND_PREFIXES = ('would you mind', 'how about', 'start by', 'i suggest', 'do you mind', 'what about', 'try',
                    'think about', 'your next task is')  # fmt: skip
+OPENINGS = (
+    'first', 'first,', 'start:', '1.', 'to begin,', 'firstly,', 'a few things:', 'first of all,', 'please',
+)  # fmt: skip
 JOINS = (
     ' and then ', ' and then ', ', then ', ', then ', '. then ', ' and ', ' and ', ', and ', '; after that ',
     ', after that ', '. ', '; ', ', and then ', ' then ', ', next ', '. afterwards ', ' and afterwards ', '. next ',
