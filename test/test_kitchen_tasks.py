@@ -7,8 +7,10 @@ import pytest
 
 from vlm_robot.planning import kitchen
 from vlm_robot.planning.kitchen_expert import is_true, plan_kitchen
+from vlm_robot.planning.kitchen_knowledge import load_things
+from vlm_robot.training.kitchen_attributes import describe_kind
 from vlm_robot.training.kitchen_separation import is_kitchen_evaluation, list_evaluation_sentences, skeleton
-from vlm_robot.training.kitchen_speech import expand
+from vlm_robot.training.kitchen_speech import expand, fits
 from vlm_robot.training.kitchen_tasks import generate_kitchen, sample_kitchen_task
 
 
@@ -60,3 +62,27 @@ def test_same_seed_same_examples_and_spans_are_the_steps():
 def test_expand_chooses_one_of_the_alternatives():
     rng = random.Random(0)
     assert {expand(rng, '(a|b (c|d)) {w}', w='(x|y)') for _ in range(60)} == {'a (x|y)', 'b c (x|y)', 'b d (x|y)'}
+
+
+def test_phrases_of_attributes_fit_the_first_thing_that_has_them():
+    rng = random.Random(1)
+    names = [*load_things()]
+    phrases = set()
+    for _ in range(500):
+        there = rng.sample(names, 4)
+        described = describe_kind(rng, there)
+        if described is None:
+            continue
+        attributes, phrase = described
+        phrases.add(phrase)
+        assert any(fits(name, attributes) for name in there), described
+        assert '{' not in phrase and '|' not in phrase
+    assert len(phrases) > 150
+
+
+def test_the_expert_finds_a_way_when_it_stands_before_the_closed_drawer_with_a_full_hand():
+    scene = kitchen.build_kitchen({'sponge': 'table'}, 'drawer', held='apple')
+    steps = plan_kitchen(scene, (('open', '', ''), ('at', 'apple', 'drawer'))).steps
+    for step in steps[:-1]:
+        scene = kitchen.apply(step, scene)
+    assert steps[-1].skill == 'done' and kitchen.place_of('apple', scene) == 'drawer'

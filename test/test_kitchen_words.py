@@ -37,10 +37,19 @@ def test_every_option_can_be_said_and_read_back(scene, fitting):
 
 
 def test_description_says_where_everything_is():
+    can = '(soda, cola, can, red, caffeine, sugar)'
     assert describe(SCENE) == (
-        'Kitchen: table: apple, coke can. drawer closed: sponge. you: coke can 2.\nRobot with you, holding nothing.'
+        f'Kitchen: table: apple (fruit, red, round, sweet, healthy), coke can {can}. '
+        f'drawer closed: sponge (cleaning, wipes spills, soft, yellow). you: coke can 2 {can}.\n'
+        'Robot with you, holding nothing.'
     )
-    assert describe(HOLDING).endswith('Robot at the table, holding 7up can.')
+    assert describe(HOLDING).endswith(
+        'Robot at the table, holding 7up can (soda, lemon, can, green, no caffeine, sugar).'
+    )
+
+
+def test_what_nobody_knows_is_named_alone():
+    assert 'table: lamp, tomato (vegetable' in describe(kitchen.build_kitchen({'lamp': 'table', 'tomato': 'table'}))
 
 
 def test_the_prompt_only_grows():

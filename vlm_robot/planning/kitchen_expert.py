@@ -45,7 +45,7 @@ def choose_step(goals: tuple[Goal, ...], position: int, scene: Scene) -> tuple[S
     if relation == 'free':
         return Step('put_down', name), position
     if scene.held and scene.held != name:
-        return Step('put_down', scene.held), position
+        return _let_go(scene), position
     if relation in ('open', 'closed'):
         return _handle_drawer(relation, scene), position
     if relation == 'at' and scene.held == name:
@@ -59,9 +59,16 @@ def _handle_drawer(relation: str, scene: Scene) -> Step:
     return Step('open_drawer' if relation == 'open' else 'close_drawer')
 
 
+def _let_go(scene: Scene) -> Step:
+    """Return putting down what is held, at the next counter where the drawer is closed."""
+    if place_of(ROBOT, scene) == DRAWER and not is_open(scene):
+        return Step('go_to', scene.held, 'close counter')
+    return Step('put_down', scene.held)
+
+
 def _carry(name: str, place: str, scene: Scene) -> Step:
     if place_of(ROBOT, scene) == place:
-        return Step('put_down', name)
+        return _let_go(scene)
     return Step('bring', name, USER) if place == USER else Step('go_to', name, place)
 
 

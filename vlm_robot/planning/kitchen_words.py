@@ -3,7 +3,8 @@ The kitchen in words: what the language model reads and the steps it may say, in
 
 Example::
 
-    table: apple, coke can. far counter: sponge. drawer closed: nothing.
+    Kitchen: table: apple (fruit, red, round, sweet, healthy). far counter: sponge (cleaning, wipes spills, soft,
+    yellow). drawer closed: nothing.
     Robot with you, holding nothing.
     Task: bring me something to wipe this up
     1. find the sponge. at the far counter.
@@ -11,6 +12,7 @@ Example::
     3. bring it to you. ok.
     4.
 
+What is in brackets is what any shopper knows (kitchen_knowledge.py): 'something sweet' is read, not guessed.
 ``parse_step(format_step(step), held) == step``. The text only grows, so a model's cache stays valid. Text from
 outside is flattened to one line: it is data.
 """
@@ -26,6 +28,7 @@ from vlm_robot.kitchen_vocabulary import DRAWER, PLACES, USER
 from vlm_robot.planning import kitchen
 from vlm_robot.planning.domain import Domain
 from vlm_robot.planning.kitchen import is_open, list_sayable, place_of, ROBOT
+from vlm_robot.planning.kitchen_knowledge import tell
 from vlm_robot.planning.parsing import WHICH_ONE
 from vlm_robot.planning.prompt import History, MAX_REASON_CHARS
 
@@ -129,13 +132,19 @@ def describe(scene: Scene) -> str:
     """Return what is where, then where the robot is and what it holds."""
     parts = []
     for place in PLACES:
-        names = [item.name for item in scene.objects if place_of(item.name, scene) == place]
+        names = [_introduce(item.name) for item in scene.objects if place_of(item.name, scene) == place]
         head = f'drawer {"open" if is_open(scene) else "closed"}' if place == DRAWER else place
         head = 'you' if place == USER else head
         if names or place == DRAWER:
             parts.append(f'{head}: {", ".join(names) or "nothing"}.')
     here = place_of(ROBOT, scene)
-    return f'Kitchen: {" ".join(parts)}\nRobot {_say_at(here)}, holding {scene.held or "nothing"}.'
+    return f'Kitchen: {" ".join(parts)}\nRobot {_say_at(here)}, holding {_introduce(scene.held) or "nothing"}.'
+
+
+def _introduce(name: str) -> str:
+    """Return a thing with what is known of it: ``apple (fruit, red, round, sweet, healthy)``."""
+    known = tell(name)
+    return f'{name} ({known})' if known else name
 
 
 def observe(before: Scene, after: Scene, step: Step, result: SkillResult) -> str:

@@ -24,7 +24,9 @@ HELD_OUT_MARKS = (
     'party', 'in that order', 'swap', 'throat', 'love heat', 'went all over', 'piece of fruit', 'hide', 'trash the',
     'bin the',
     'supply', 'get rid of the', 'be discarded', 'afterwards', 'leave the rest', 'as well', 'for lunch',
-    'both thirsty',
+    'both thirsty', 'yellow fruit', 'citrus fruit', 'no caffeine in', 'energy drink', 'plain water',
+    'hand me a beverage',
+    'release the', 'cannot have any sugar', 'empty can', 'what you have in your hand',
 )  # fmt: skip
 _POLITE = re.compile(
     r'^(?:(?:please|kindly|robot|hey|ok|hello|now|just|can you|could you|would you|how would you|i want you to|'

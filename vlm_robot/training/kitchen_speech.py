@@ -10,12 +10,15 @@ import random
 import re
 
 from vlm_robot.datatypes import Scene
-from vlm_robot.kitchen_vocabulary import has, PLACES, thing_of
+from vlm_robot.kitchen_vocabulary import PLACES, thing_of
 from vlm_robot.planning.kitchen import place_of
+from vlm_robot.planning.kitchen_knowledge import is_a
 from vlm_robot.training import kitchen_wordings as words
 
 _GROUP = re.compile(r'\(([^()]*)\)')
 TYPO_SHARE = 0.07
+MASSES = ('chips', 'crisps', 'water', 'tea', 'juice', 'bread', 'cheese', 'popcorn', 'ale', 'beer', 'cola', 'ries',
+          'pes', 'ts', 'els', 'kers', 'kies', 'bears')  # fmt: skip
 HARD = ('my place', 'where i sit', 'the user', 'the operator')
 
 
@@ -29,14 +32,19 @@ def expand(rng: random.Random, template: str, **parts: str) -> str:
 def name_thing(rng: random.Random, name: str, article: str = 'the') -> str:
     """Return a noun phrase for one thing."""
     base = thing_of(name)
-    word = base if rng.random() < 0.5 else rng.choice(words.THING_WORDS[base])
+    word = base if rng.random() < 0.5 else rng.choice(words.THING_WORDS.get(base, (base,)))
     number = name.removeprefix(base)
-    plural = word.endswith(('chips', 'crisps', 'water', 'tea')) and not word.startswith(('bag', 'bottle'))
+    plural = word.endswith(MASSES) and not word.startswith(('bag', 'bottle'))
     if not article or rng.random() < 0.05:
         return word + number
     if article == 'a' and not number:
         return f'some {word}' if plural else f'{"an" if word[0] in "aeio" else "a"} {word}'
     return f'{rng.choice(("the", "the", "the", "the", "that", "this", "my"))} {word}{number}'
+
+
+def short_name(rng: random.Random, name: str) -> str:
+    """Return a name for a thing without an article."""
+    return name_thing(rng, name, '')
 
 
 def name_place(rng: random.Random, place: str) -> str:
@@ -56,7 +64,7 @@ def order(scene: Scene) -> list[str]:
 
 def fits(name: str, attributes: tuple[str, ...]) -> bool:
     """Return whether a thing has all attributes; a leading minus means that it must not."""
-    return all(has(name, a.lstrip('-')) != a.startswith('-') for a in attributes)
+    return all(is_a(name, a.lstrip('-')) != a.startswith('-') for a in attributes)
 
 
 def finish(rng: random.Random, sentence: str, polite: bool = True) -> str:

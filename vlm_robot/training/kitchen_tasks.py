@@ -9,16 +9,21 @@ same ``Example`` values as planner_data.py, without the evaluation's wordings (k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 import itertools
 import random
 
-from vlm_robot.datatypes import Scene
-from vlm_robot.kitchen_vocabulary import DRAWER, has, PLACES, SHELVES, THINGS, TRASH, USER
-from vlm_robot.planning.kitchen import build_kitchen, is_open, place_of, ROBOT
+from vlm_robot.datatypes import Relation, Scene
+from vlm_robot.kitchen_vocabulary import DRAWER, PLACES, SHELVES, THINGS, TRASH, USER
+from vlm_robot.planning.kitchen import place_of, ROBOT
 from vlm_robot.planning.kitchen_expert import Goal
+from vlm_robot.planning.kitchen_knowledge import load_things
+from vlm_robot.training import kitchen_kinds as kinds
 from vlm_robot.training import kitchen_wordings as words
 from vlm_robot.training.kitchen_acting import write_kitchen_example
+from vlm_robot.training.kitchen_attributes import describe_kind
+from vlm_robot.training.kitchen_lists import ask_several
+from vlm_robot.training.kitchen_scenes import choose_thing, draw_kitchen, KitchenTask
 from vlm_robot.training.kitchen_separation import is_kitchen_evaluation
 from vlm_robot.training.kitchen_speech import (
     expand,
@@ -30,66 +35,11 @@ from vlm_robot.training.kitchen_speech import (
     pronoun,
     say_move,
     say_structured,
+    short_name,
 )
 from vlm_robot.training.planner_data import Example
 
 REFUSE: Goal = ('refuse', '', '')
-
-
-@dataclass(frozen=True)
-class KitchenTask:
-    """A sentence in a kitchen, with the goals that fulfil it, in order: (relation, thing, place)."""
-
-    kind: str
-    sentence: str
-    scene: Scene
-    goals: tuple[Goal, ...]
-
-
-def draw_kitchen(rng: random.Random, holding_share: float = 0.08) -> Scene:
-    """Return a kitchen with two to eight things, the robot anywhere, now and then something in its hand."""
-    names = rng.sample(list(THINGS), rng.choice((2, 2, 3, 3, 3, 4, 4, 5, 6, 8)))
-    if rng.random() < 0.12:
-        names.append(f'{names[0]} 2')
-    shelves = (*SHELVES, *SHELVES, *SHELVES, *SHELVES, DRAWER, USER)
-    places = {name: rng.choice(shelves) for name in names}
-    held = ''
-    if rng.random() < holding_share:
-        held = rng.choice(names)
-        del places[held]
-    robot = rng.choice((USER, USER, USER, *PLACES))
-    return build_kitchen(places, robot, held, rng.random() < 0.3)
-
-
-def choose_thing(rng: random.Random, scene: Scene, apart_from: str = '') -> tuple[str, str] | None:
-    """Return a phrase and the first thing it fits that is not yet at ``apart_from``; None where nothing fits."""
-    names = [name for name in order(scene) if place_of(name, scene) != apart_from]
-    if not names:
-        return None
-    roll = rng.random()
-    if roll < 0.45:
-        name = rng.choice(names)
-        return name_thing(rng, name, rng.choice(('the', 'the', 'the', 'a'))), name
-    if roll < 0.55:
-        return _choose_by_place(rng, scene, names)
-    kinds = [kind for kind in words.KINDS_OF_THINGS if any(fits(name, kind[0]) for name in names)]
-    attributes, phrases = rng.choice(kinds)
-    first = next(name for name in names if fits(name, attributes))
-    return rng.choice(phrases), first
-
-
-def _choose_by_place(rng: random.Random, scene: Scene, names: list[str]) -> tuple[str, str]:
-    """Return a phrase that says where the thing is: 'the drink on the table', 'something from the table'."""
-    place = place_of(rng.choice(names), scene)
-    there = [name for name in names if place_of(name, scene) == place]
-    where = expand(rng, rng.choice(('on {p}', 'from {p}', 'that is (on|at) {p}')), p=name_place(rng, place))
-    if place in (DRAWER, TRASH):
-        where = f'from {name_place(rng, place)}'
-    if rng.random() < 0.5:
-        name = rng.choice(there)
-        return f'{name_thing(rng, name)} {where}', name
-    attributes, phrases = rng.choice([k for k in words.KINDS_OF_THINGS if any(fits(name, k[0]) for name in there)])
-    return f'{rng.choice(phrases)} {where}', next(name for name in there if fits(name, attributes))
 
 
 def ask_move(rng: random.Random, scene: Scene) -> KitchenTask | None:
@@ -114,9 +64,12 @@ def ask_absent(rng: random.Random, scene: Scene) -> KitchenTask:
         return KitchenTask(
             'kitchen absent', finish(rng, *say_move(rng, name_thing(rng, name), place)), scene, (('at', name, place),)
         )
-    kinds = [k for k in words.KINDS_OF_THINGS if not any(fits(name, k[0]) for name in here)]
-    phrases = rng.choice(kinds)[1]
-    return KitchenTask('kitchen absent', finish(rng, *say_move(rng, rng.choice(phrases), place)), scene, (REFUSE,))
+    absent = [k for k in kinds.KINDS_OF_THINGS if not any(fits(name, k[0]) for name in here)]
+    phrase = rng.choice(rng.choice(absent)[1])
+    described = describe_kind(rng, [name for name in load_things() if name not in here])
+    if described and rng.random() < 0.5 and not any(fits(name, described[0]) for name in here):
+        phrase = described[1]
+    return KitchenTask('kitchen absent', finish(rng, *say_move(rng, phrase, place)), scene, (REFUSE,))
 
 
 def ask_structured(rng: random.Random, scene: Scene) -> KitchenTask | None:
@@ -134,11 +87,13 @@ def ask_drawer(rng: random.Random, scene: Scene) -> KitchenTask | None:
     if scene.held:
         return None
     roll = rng.random()
-    if roll < 0.3:
+    if roll < 0.2:
+        scene = _set_drawer(scene, rng.random() < 0.1)
         return KitchenTask(
             'kitchen drawer', finish(rng, expand(rng, rng.choice(words.OPEN))), scene, (('open', '', ''),)
         )
-    if roll < 0.6:
+    if roll < 0.45:
+        scene = _set_drawer(scene, rng.random() < 0.9)
         return KitchenTask(
             'kitchen drawer', finish(rng, expand(rng, rng.choice(words.CLOSE))), scene, (('closed', '', ''),)
         )
@@ -153,11 +108,18 @@ def ask_drawer(rng: random.Random, scene: Scene) -> KitchenTask | None:
     return KitchenTask('kitchen drawer', finish(rng, sentence), scene, goals)
 
 
+def _set_drawer(scene: Scene, is_now_open: bool) -> Scene:
+    """Return the kitchen with its drawer open or closed."""
+    facts = [r for r in scene.relations if r.subject != DRAWER]
+    facts.append(Relation(DRAWER, 'is', 'open' if is_now_open else 'closed'))
+    return replace(scene, relations=tuple(sorted(facts, key=lambda r: (r.subject, r.predicate, r.object))))
+
+
 def ask_primitive(rng: random.Random, scene: Scene) -> KitchenTask | None:
     """Return a wish for a single skill."""
     if scene.held and rng.random() < 0.8:
         hand = expand(
-            rng, rng.choice(('the {h}', 'the {h}', 'it')), h=rng.choice((scene.held, _short(rng, scene.held)))
+            rng, rng.choice(('the {h}', 'the {h}', 'it')), h=rng.choice((scene.held, short_name(rng, scene.held)))
         )
         if rng.random() < 0.5:
             text = expand(rng, rng.choice(words.GIVE), h=hand)
@@ -190,126 +152,39 @@ def ask_context(rng: random.Random, scene: Scene) -> KitchenTask | None:
     name = rng.choice(order(scene))
     here, place = place_of(name, scene), TRASH
     if roll < 0.75:
-        group, kind = words.USED_UP, 'kitchen used up'
+        template, kind = rng.choice(words.USED_UP), 'kitchen used up'
     else:
-        group, kind = words.MISPLACED, 'kitchen misplaced'
+        template, kind = rng.choice(words.MISPLACED), 'kitchen misplaced'
         place = rng.choice([p for p in SHELVES if p != here])
-    parts = {'h': _short(rng, name), 'p': name_place(rng, place), 'q': name_place(rng, here), 'it': pronoun(name)}
-    text = expand(rng, rng.choice(group), n=_short(rng, name), **parts)
+    parts = {'h': short_name(rng, name), 'p': name_place(rng, place), 'q': name_place(rng, here), 'it': pronoun(name)}
+    text = expand(rng, template, n=short_name(rng, name), **parts)
     return KitchenTask(kind, finish(rng, text, polite=False), scene, (('at', name, place),))
 
 
 def _ask_need(rng: random.Random, scene: Scene) -> KitchenTask | None:
     fitting = [
-        n for n in words.NEEDS if any(fits(name, n[0]) and place_of(name, scene) != USER for name in order(scene))
+        n for n in kinds.NEEDS if any(fits(name, n[0]) and place_of(name, scene) != USER for name in order(scene))
     ]
     if not fitting:
         return None
-    attributes, leads, asks = rng.choice(fitting)
-    name = next(n for n in order(scene) if fits(n, attributes) and place_of(n, scene) != USER)
-    lead, ask = expand(rng, rng.choice(leads)), expand(rng, rng.choice(asks))
+    need, leads, asks = rng.choice(fitting)
+    wanted, ask = _narrow(rng, scene, need, expand(rng, rng.choice(asks)))
+    name = next(n for n in order(scene) if fits(n, wanted) and place_of(n, scene) != USER)
+    lead = expand(rng, rng.choice(leads))
     link = rng.choice(('. ', ', ', ', ', ' and ', ', so ', '! ', '. so '))
     text = f'{lead}{link}{ask}' if (ask and rng.random() < 0.75) or not ask else f'{ask}, {lead}'
     return KitchenTask('kitchen need', finish(rng, text.rstrip(', !'), polite=False), scene, (('at', name, USER),))
 
 
-def ask_several(rng: random.Random, scene: Scene) -> KitchenTask | None:
-    """Return a wish for two or three things, with one destination each or together."""
-    if scene.held:
-        return None
-    return rng.choice((_ask_list, _ask_list, _ask_set, _ask_clauses, _ask_clauses, _ask_spill))(rng, scene)
-
-
-def _ask_list(rng: random.Random, scene: Scene) -> KitchenTask | None:
-    """Return 'bring me a fruit, a soda and a bag of chips'."""
-    place = rng.choice((USER, USER, TRASH, *SHELVES))
-    chosen: dict[str, str] = {}
-    for _ in range(rng.choice((2, 2, 3))):
-        found = choose_thing(rng, scene, place)
-        if found and found[1] not in chosen and not _overlaps(found[1], chosen):
-            chosen[found[1]] = found[0]
-    if len(chosen) < 2:
-        return None
-    *front, last = chosen.values()
-    both = f'{", ".join(front)}{rng.choice((" and ", ", and ", " and also ", " plus "))}{last}'
-    sentence = finish(rng, *say_move(rng, both, place, len(chosen)))
-    return KitchenTask('kitchen list', sentence, scene, tuple(('at', name, place) for name in chosen))
-
-
-def _overlaps(name: str, chosen: dict[str, str]) -> bool:
-    """Return whether two phrases could mean the same thing: their things share a kind."""
-    return any(has(name, kind) and has(other, kind) for other in chosen for kind in ('fruit', 'drink', 'chips'))
-
-
-def _ask_set(rng: random.Random, scene: Scene) -> KitchenTask | None:
-    """Return 'all the sodas', 'two cokes' or 'everything on the table' to one place."""
-    place = rng.choice((USER, TRASH, TRASH, *SHELVES, *SHELVES))
-    names = [name for name in order(scene) if place_of(name, scene) != place]
-    kinds = [kind for kind in words.PLURALS if sum(has(name, kind) for name in names) >= 2]
-    roll = rng.random()
-    if roll < 0.35 and names:
-        start = place_of(rng.choice(names), scene)
-        members = [name for name in names if place_of(name, scene) == start]
-        phrase = expand(
-            rng,
-            '(everything|all things|all the things|all|whatever) (that is |that stands |)(on|at|from) {p}',
-            p=name_place(rng, start),
-        )
-    elif kinds:
-        kind = rng.choice(kinds)
-        plural = rng.choice(words.PLURALS[kind])
-        members = [name for name in names if has(name, kind)]
-        phrase = expand(
-            rng, rng.choice(('all the {k}', 'all {k}', 'all of the {k}', 'the {k}', 'every one of the {k}')), k=plural
-        )
-        if roll > 0.6:
-            members = members[:2]
-            phrase = expand(rng, rng.choice(('two {k}', 'two {k}', 'a couple of {k}', '2 {k}')), k=plural)
-    else:
-        return None
-    if not 1 <= len(members) <= 4:
-        return None
-    sentence = finish(rng, *say_move(rng, phrase, place, 2))
-    return KitchenTask('kitchen set', sentence, scene, tuple(('at', name, place) for name in members))
-
-
-def _ask_clauses(rng: random.Random, scene: Scene) -> KitchenTask | None:
-    """Return two or three wishes in one sentence, each with its own destination."""
-    clauses: list[tuple[str, bool]] = []
-    goals: list[Goal] = []
-    for _ in range(rng.choice((2, 2, 2, 3))):
-        place = rng.choice((USER, TRASH, *SHELVES, *SHELVES, DRAWER))
-        found = choose_thing(rng, scene, place)
-        if found is None or _overlaps(found[1], {g[1]: '' for g in goals}) or any(found[1] == g[1] for g in goals):
-            continue
-        if place == DRAWER and not is_open(scene):
-            goals.append(('open', '', ''))
-        goals.append(('at', found[1], place))
-        clauses.append(say_move(rng, found[0], place, imperative_share=0.8))
-    if len(clauses) < 2:
-        return None
-    link = rng.choice((' and ', ', then ', ' and then ', ', ', '. Then ', '. ', ', and after that ', '; ', ', and '))
-    return KitchenTask(
-        'kitchen clauses', finish(rng, link.join(c for c, _ in clauses), clauses[0][1]), scene, tuple(goals)
-    )
-
-
-def _ask_spill(rng: random.Random, scene: Scene) -> KitchenTask | None:
-    """Return a spilled drink: throw its can away and bring something to clean with, in either order."""
-    drinks = [name for name in order(scene) if has(name, 'drink')]
-    if not drinks or 'sponge' not in order(scene) or place_of('sponge', scene) == USER:
-        return None
-    name = rng.choice(drinks)
-    lead = expand(rng, 'i (spilled|spilt|tipped over|overturned) (my|the|that) {h}', h=_short(rng, name))
-    throw = expand(rng, '(throw it away|discard it|toss the (can|rest|drink)|dump it|recycle it)')
-    clean = expand(
-        rng, '(bring|get|fetch|give) me (something to (clean|clean up|wipe it up)|the sponge|a cleaning tool)'
-    )
-    goals = [('at', name, TRASH), ('at', 'sponge', USER)]
-    if rng.random() < 0.4:
-        throw, clean, goals = clean, throw, goals[::-1]
-    text = f'{lead}{rng.choice((". ", ", "))}{rng.choice(("", "can you ", "please ", "could you "))}{throw} and {clean}'
-    return KitchenTask('kitchen spill', finish(rng, text, polite=False), scene, tuple(goals))
+def _narrow(rng: random.Random, scene: Scene, need: tuple[str, ...], ask: str) -> tuple[tuple[str, ...], str]:
+    """Return the need as it is or, now and then, one that says more closely what would help."""
+    there = [name for name in order(scene) if fits(name, need) and place_of(name, scene) != USER]
+    described = describe_kind(rng, there) if rng.random() < 0.4 and 'cleaning' not in need else None
+    if described is None:
+        return need, ask
+    narrow = (*need, *described[0])
+    wish = expand(rng, '(i would like|get me|i want|could you bring me|bring me|it should be) {w}', w=described[1])
+    return (narrow, wish) if any(fits(name, narrow) for name in there) else (need, ask)
 
 
 def ask_nonsense(rng: random.Random, scene: Scene) -> KitchenTask:
@@ -317,18 +192,14 @@ def ask_nonsense(rng: random.Random, scene: Scene) -> KitchenTask:
     return KitchenTask('kitchen nonsense', finish(rng, rng.choice(words.NONSENSE)), scene, (REFUSE,))
 
 
-def _short(rng: random.Random, name: str) -> str:
-    return name_thing(rng, name, '')
-
-
 KINDS: tuple[tuple[Callable[[random.Random, Scene], KitchenTask | None], float, float], ...] = (
     # what is asked, its weight, how often the robot starts with something in its hand
-    (ask_move, 0.27, 0.15),
-    (ask_structured, 0.10, 0.0),
-    (ask_primitive, 0.09, 0.35),
-    (ask_drawer, 0.04, 0.0),
-    (ask_context, 0.19, 0.0),
-    (ask_several, 0.30, 0.0),
+    (ask_move, 0.25, 0.2),
+    (ask_structured, 0.07, 0.0),
+    (ask_primitive, 0.11, 0.5),
+    (ask_drawer, 0.09, 0.0),
+    (ask_context, 0.17, 0.0),
+    (ask_several, 0.40, 0.0),
     (ask_absent, 0.04, 0.0),
     (ask_nonsense, 0.015, 0.05),
 )

@@ -39,7 +39,7 @@ class KitchenTrainingConfig:
     first_layer: int = 12  # of the model's 30; the adapter below stays as it was
     learning_rate: float = 8e-4
     tasks: int = 7  # in one kitchen
-    row_tokens: int = 576
+    row_tokens: int = 704
     rows: int = 2  # of one optimiser step
     seed: int = 0
     threads: int = 0  # 0: what torch chooses
