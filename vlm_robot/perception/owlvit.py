@@ -33,6 +33,7 @@ from vlm_robot.perception.owlvit_loading import (
     DTYPES,
     is_plain_squash,
     load_checkpoint,
+    read_example_map,
     read_settings,
 )
 from vlm_robot.perception.prompt_ensemble import average_wordings, fill_templates, read_templates
@@ -108,7 +109,7 @@ class OwlVitDetector:
         self.device = choose_device(self.config.device)
         self.model, self.processor = load_checkpoint(folder, DTYPES[self.config.dtype])
         self.model.to(self.device).eval()
-        self.settings = read_settings(Path(folder))
+        self.settings, self.example_map = read_settings(Path(folder)), read_example_map(Path(folder))
         self.text_limit = self.model.config.text_config.max_position_embeddings
         self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()

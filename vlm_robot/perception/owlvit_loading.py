@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 import torch
 from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, AutoProcessor
 from transformers.models.owlvit.image_processing_owlvit import OwlViTImageProcessor
@@ -19,6 +21,7 @@ from transformers.utils import logging as transformers_logging
 from vlm_robot.errors import ModelError, name_nearest
 
 SETTINGS_FILE = 'detector.json'
+EXAMPLE_FILE = 'example_map.safetensors'  # one tensor 'map' (D, D): from class vectors of pictures to those of texts
 FAMILIES = ('owlvit', 'owlv2')
 DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
@@ -79,6 +82,17 @@ def read_settings(folder: Path) -> DetectorSettings:
             f"'{path}' must hold a number 'threshold' and may hold 'thresholds' by query: {error}"
         ) from error
     raise ModelError(f"'{path}': unknown setting '{unknown}'{name_nearest(unknown, known)}")
+
+
+def read_example_map(folder: Path) -> torch.Tensor | None:
+    """Return (D, D) float32, what maps class vectors of pictures to those of texts; None where there is none."""
+    path = folder / EXAMPLE_FILE
+    if not path.is_file():
+        return None
+    try:
+        return load_file(path)['map'].float()
+    except (OSError, KeyError, SafetensorError) as error:
+        raise ModelError(f"'{path}' must hold one tensor 'map': {error}; get the checkpoint again") from error
 
 
 def choose_device(wanted: str) -> torch.device:
