@@ -1,0 +1,1 @@
+"""PixelLLM: words tied to pixels, both ways."""
