@@ -91,6 +91,11 @@ class ImageFeatures:
     boxes: torch.Tensor
     objectness: torch.Tensor | None = None
 
+    def pick(self, index: int) -> ImageFeatures:
+        """Return the features of one picture of the batch, as a batch of one."""
+        parts = (self.embeds, self.shift, self.scale, self.boxes, self.objectness)
+        return ImageFeatures(*(part if part is None else part[index : index + 1] for part in parts))
+
 
 class OwlVitDetector:
     """

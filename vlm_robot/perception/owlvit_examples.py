@@ -59,8 +59,8 @@ def embed_example(detector: OwlVitDetector, example: Example) -> torch.Tensor:
     best = float(overlap.max())
     if best < LEAST_IOU:
         raise ImageError(
-            f"'{detector.name}' sees no one thing in the box {tuple(round(v) for v in box)} of the example (its nearest "
-            f'box overlaps by {best:.2f}, {LEAST_IOU} is needed); draw the box tightly around one thing'
+            f"'{detector.name}' sees no one thing in the box {tuple(round(v) for v in box)} of the example (its "
+            f'nearest box overlaps by {best:.2f}, {LEAST_IOU} is needed); draw the box tightly around one thing'
         )
     near = overlap >= NEAR_BEST * best
     vectors = features.embeds[0].float()[near.to(features.embeds.device)]
