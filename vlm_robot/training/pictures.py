@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import cv2
@@ -55,7 +56,7 @@ class PictureThing:
         """Return colour and shape, for example ``red block``."""
         return f'{self.colour} {self.shape}'
 
-    @property
+    @cached_property
     def is_clear(self) -> bool:
         """Return whether enough of it shows to call it present; a less visible thing is neither there nor absent."""
         return self.visible_px >= MIN_VISIBLE_PX and bool(self.mask.any())
@@ -87,13 +88,13 @@ class Picture:
 
 
 def paint_things(things: Sequence[Thing], split: str, rng: np.random.Generator) -> list[Thing]:
-    """Return things in random colours, often of two or three only so that equals and rivals meet."""
+    """Return things in random colours, often most of them of two or three only so that equals and rivals meet."""
     few = rng.permutation(list(COLOURS))[: int(rng.integers(2, 4))].tolist()
-    is_free, painted = rng.random() < 0.35, []
+    freedom, painted = pick(rng, (1.0, 0.0, 0.25)), []
     for thing in things:
         shape = shape_of(thing.label)
         known = list_colours(split, shape)
-        chosen = pick(rng, known if is_free else [c for c in known if c in few] or known)
+        chosen = pick(rng, known if rng.random() < freedom else [c for c in known if c in few] or known)
         painted.append(replace(thing, label=f'{chosen} {shape}'))
     return painted
 
