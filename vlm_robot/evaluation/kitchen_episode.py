@@ -24,6 +24,7 @@ from vlm_robot.evaluation.kitchen_results import KitchenResult
 from vlm_robot.kitchen_vocabulary import DOCKS, DRAWER, SHAPES_OF_THINGS, thing_of
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
 from vlm_robot.planning.kitchen import is_open, place_of, ROBOT
+from vlm_robot.planning.kitchen_listening import KitchenListener
 from vlm_robot.planning.kitchen_words import format_step
 from vlm_robot.planning.saycan import SayCanPlanner
 from vlm_robot.sim.bullet_base import load_mobile_arm
@@ -108,7 +109,7 @@ class KitchenAgent:
 
 def carry_out(
     instruction: Instruction,
-    planner: SayCanPlanner | None,
+    planner: KitchenListener | SayCanPlanner | None,
     planned: KitchenResult,
     loop: ClosedLoopConfig = ClosedLoopConfig(),
     on_record: Callable[[StepRecord], None] = lambda record: None,

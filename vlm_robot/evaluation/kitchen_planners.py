@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from vlm_robot.datatypes import Decision, OptionScore, Scene, Step, TaskResult
+from vlm_robot.datatypes import Decision, OptionScore, Scene, Step
 from vlm_robot.errors import ConfigError, name_nearest, PlanError
 from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.language.language_model import ContinuationScore, LanguageModel
@@ -78,24 +77,6 @@ class Indifferent:
 def choose_language(config: LanguageConfig) -> LanguageConfig:
     """Return the settings with the kitchen's own adapter in the place of the table's; any other adapter stays."""
     return replace(config, adapter='kitchen') if config.adapter == LanguageConfig().adapter else config
-
-
-class Verbatim:
-    """A planner that is given sentences as they were said; it has the form of ``planning.dialogue.Listener``."""
-
-    notes: tuple[str, ...] = ()
-
-    def __init__(self, planner: SayCanPlanner):
-        """Keep the planner."""
-        self._planner = planner
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what the planner has under that name."""
-        return getattr(self.__dict__['_planner'], name)
-
-    def end(self, result: TaskResult) -> TaskResult:
-        """Return the end of a task as it is; nothing is remembered."""
-        return result
 
 
 class ExpertPlanner:

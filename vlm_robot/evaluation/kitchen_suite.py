@@ -30,6 +30,7 @@ from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_
 from vlm_robot.evaluation.kitchen_results import KitchenGrade, KitchenResult
 from vlm_robot.evaluation.metrics import mean, wilson_interval
 from vlm_robot.planning.kitchen import apply
+from vlm_robot.planning.kitchen_listening import KitchenListener
 from vlm_robot.planning.kitchen_words import format_step
 from vlm_robot.planning.saycan import SayCanPlanner
 
@@ -56,7 +57,7 @@ def grade_kitchen_plan(plan: Plan, instruction: Instruction) -> KitchenGrade:
     return KitchenGrade(not reason, executability, instruction.goal.recall(start, end), reason)
 
 
-def plan_only(instruction: Instruction, planner: SayCanPlanner | None) -> KitchenResult:
+def plan_only(instruction: Instruction, planner: KitchenListener | SayCanPlanner | None) -> KitchenResult:
     """Return the result of one instruction at T0; no planner means the expert."""
     begun = time.perf_counter()
     plan = planner.plan(instruction.sentence, instruction.scene) if planner else plan_by_expert(instruction)
@@ -118,7 +119,8 @@ def build_runner(config: AgentConfig, tier: str, name: str) -> Callable[[Instruc
     if name != 'expert':
         from vlm_robot.language.language_loading import load_language_model
 
-        planner = build_kitchen_planner(name, load_language_model(choose_language(config.language)), config.planner)
+        model = load_language_model(choose_language(config.language))
+        planner = KitchenListener(build_kitchen_planner(name, model, config.planner))
     if tier == 'T0':
         return lambda instruction: plan_only(instruction, planner)
     from vlm_robot.evaluation.kitchen_episode import carry_out

@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
 from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
-from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language, Verbatim
+from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
@@ -29,6 +29,7 @@ from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
 from vlm_robot.planning.dialogue import Dialogue, Listener
+from vlm_robot.planning.kitchen_listening import KitchenListener
 from vlm_robot.planning.planners import build_planner, Planner, PlannerConfig
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import Plan as PlanMessage
@@ -156,14 +157,15 @@ class Task:
         self._node, self._handle = node, handle
         self._begin = time.monotonic()
         self._records: list[StepRecord] = []
-        listens = node.config.world == 'table'  # only its words are known to the dictionary
-        self._listener = Listener(node.planner, node.dialogue) if listens else Verbatim(node.planner)
+        cooks = node.config.world == 'kitchen'
+        self._listener = KitchenListener(node.planner) if cooks else Listener(node.planner, node.dialogue)
 
     def run(self) -> TaskResult:
         """Run the closed loop; whatever goes wrong becomes a result with a reason."""
         node = self._node
 
         def loop() -> TaskResult:
+            self._publish_plan(Plan(), 'planning')  # who records or watches learns here that a task begins
             node.link.forget()
             if node.link.is_astray:
                 self._act(Step('go_home'))

@@ -9,7 +9,7 @@ there and whether there are several is not decided here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 import functools
 import re
@@ -127,17 +127,18 @@ def _list_scene_words(scene: Scene) -> set[str]:
     return {word for item in scene.objects for word in spelling.list_words(f'{item.label} {item.name}')}
 
 
-def correct_spelling(text: str, scene: Scene = Scene()) -> tuple[str, list[str]]:
-    """Return the text with typing mistakes put right, and a note on each."""
+def correct_spelling(text: str, scene: Scene = Scene(), more: Collection[str] = ()) -> tuple[str, list[str]]:
+    """Return the text with typing mistakes put right, and a note on each; ``more`` words can be meant."""
     words, own = load_words(), spelling.with_plurals(_list_scene_words(scene))
     nouns = {shape_of(item.label) for item in scene.objects}
+    targets = words.targets | frozenset(more)
     notes: list[str] = []
     before = ''
 
     def read(match: re.Match[str]) -> str:
         nonlocal before
         old = match[0].lower()
-        new = spelling.correct(old, words.targets, own)
+        new = spelling.correct(old, targets, own)
         if new == old and before in words.colours and old not in own:
             meant = [noun for noun in spelling.with_plurals(nouns) if spelling.is_slip(old, noun)]
             new = meant[0] if len(meant) == 1 else old
