@@ -15,8 +15,9 @@ from typing import Any
 from vlm_robot.annotation import write_film, write_image
 from vlm_robot.evaluation.episodes import EpisodeResult, Tier
 from vlm_robot.sim.bullet_camera import BulletCamera, FRONT
+from vlm_robot.sim.physics import TIME_STEP
 from vlm_robot.sim.scenario import Episode
-from vlm_robot.sim.world import TIME_STEP, World
+from vlm_robot.sim.world import World
 
 FRAME_STEPS = round(0.5 / TIME_STEP)  # physics steps between two frames
 MAX_FRAMES = 80  # of a film; longer ones leave frames out

@@ -26,9 +26,10 @@ from vlm_robot.planning.closed_loop import check_sentence
 from vlm_robot.planning.parsing import format_step
 from vlm_robot.sim.bullet_arm import BulletArm
 from vlm_robot.sim.bullet_camera import BulletCamera, FRONT
+from vlm_robot.sim.physics import TIME_STEP
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
 from vlm_robot.sim.truth import describe_truth
-from vlm_robot.sim.world import TIME_STEP, World
+from vlm_robot.sim.world import World
 
 FRAME_STEPS = round(0.25 / TIME_STEP)  # physics steps between two frames of the film
 PREDICATE_OF = {'place_in': 'in', 'place_on': 'on', 'place_at': 'at'}

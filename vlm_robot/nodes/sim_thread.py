@@ -22,8 +22,9 @@ from vlm_robot.geometry import build_transform
 from vlm_robot.resources import find_scenario
 from vlm_robot.sim.bullet_arm import BulletArm, Motion
 from vlm_robot.sim.bullet_camera import BulletCamera
+from vlm_robot.sim.physics import TIME_STEP
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
-from vlm_robot.sim.world import TIME_STEP, World
+from vlm_robot.sim.world import World
 
 Answer = TypeVar('Answer')
 BATCH = 12  # steps at most between two looks at the work that waits: 50 ms of simulated time

@@ -16,8 +16,8 @@ import pybullet_data
 from vlm_robot.errors import MotionError
 from vlm_robot.robot import panda
 from vlm_robot.sim.motion import JointStates, Motion
+from vlm_robot.sim.physics import Physics, TIME_STEP
 from vlm_robot.sim.trajectory import plan_joint_move, plan_line, Trajectory
-from vlm_robot.sim.world import TIME_STEP, World
 
 PANDA_URDF = 'franka_panda/panda.urdf'
 ARM_JOINTS = tuple(range(7))
@@ -38,7 +38,7 @@ HAND_WEIGHT = 9.91  # N, hand and fingers
 class BulletArm:
     """An Arm in a World."""
 
-    def __init__(self, world: World, is_visible: bool = True, urdf: str = PANDA_URDF, first_joint: int = 0):
+    def __init__(self, world: Physics, is_visible: bool = True, urdf: str = PANDA_URDF, first_joint: int = 0):
         """
         Load the robot at the base origin, at home with open fingers, and tick with the world.
 

@@ -24,7 +24,7 @@ from vlm_robot.robot.path import plan_path
 from vlm_robot.sim.bullet_arm import BulletArm, PANDA_URDF
 from vlm_robot.sim.kitchen_bodies import FLOOR_Z
 from vlm_robot.sim.kitchen_world import KitchenWorld
-from vlm_robot.sim.world import TIME_STEP
+from vlm_robot.sim.physics import TIME_STEP
 
 JOINTS = (0, 1, 2)  # slide along x, slide along y, turn about z
 FIRST_ARM_JOINT = 4  # after a fixed joint
@@ -67,7 +67,7 @@ def load_mobile_arm(world: KitchenWorld, pose: Pose2, is_visible: bool = True) -
     """Put the robot into a kitchen with its foot at a pose; return its arm and its base."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_urdf(Path(folder))
-        arm = BulletArm(world, is_visible, str(path), FIRST_ARM_JOINT)  # type: ignore[arg-type]
+        arm = BulletArm(world, is_visible, str(path), FIRST_ARM_JOINT)
     return arm, BulletBase(world, arm.body, pose)
 
 

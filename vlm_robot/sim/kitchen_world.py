@@ -1,5 +1,5 @@
 """
-The simulated kitchen: one PyBullet client with furniture, things and a drawer, and the truth about them.
+The simulated kitchen: furniture, things and a drawer, and the truth about them.
 
 The map frame is PyBullet's world frame; z = 0 is the height of every surface and of the arm's foot. Grasps hold by
 contact and friction, the drawer moves because the hand pulls it; nothing is attached or teleported while time
@@ -8,7 +8,7 @@ runs. It offers what ``BulletArm`` wants of a world. Not thread-safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import pybullet as p
 
@@ -17,13 +17,13 @@ from vlm_robot.errors import ScenarioError
 from vlm_robot.kitchen_vocabulary import DOCKS, DRAWER, DRAWER_SLOTS, SHAPES_OF_THINGS, SLOTS, thing_of, TRASH
 from vlm_robot.robot.path import Rectangle
 from vlm_robot.sim import kitchen_bodies as bodies
-from vlm_robot.sim.world import ENGINE, TIME_STEP
+from vlm_robot.sim.physics import Physics
 
 OPEN_FROM, CLOSED_TO = 0.20, 0.04  # metres of the drawer's travel
 RESISTANCE = 4.0  # N that hold the drawer where it is
 
 
-class KitchenWorld:
+class KitchenWorld(Physics):
     """Furniture, things by name, and who is where."""
 
     def __init__(self, places: Mapping[str, str], drawer_open: bool = False):
@@ -32,14 +32,7 @@ class KitchenWorld:
 
         :raises ScenarioError: an unknown thing, or more things than a place has room for.
         """
-        self.client = p.connect(p.DIRECT)
-        self.time = 0.0
-        self.bodies: dict[str, int] = {}
-        self._tickers: list[Callable[[], None]] = []
-        self._gripper: tuple[int, tuple[int, ...]] | None = None
-        p.setTimeStep(TIME_STEP, physicsClientId=self.client)
-        p.setGravity(0, 0, -9.81, physicsClientId=self.client)
-        p.setPhysicsEngineParameter(physicsClientId=self.client, **ENGINE)
+        super().__init__()
         self.fixed, self.drawer = bodies.create_furniture(self.client)
         p.resetJointState(self.drawer, 0, bodies.DRAWER_TRAVEL * drawer_open, physicsClientId=self.client)
         p.setJointMotorControl2(
@@ -57,28 +50,6 @@ class KitchenWorld:
         x, y, z = position
         height = SHAPES_OF_THINGS[thing_of(name)][1][2]
         self.bodies[name] = bodies.create_thing(self.client, name, (x, y, z + height / 2), yaw)
-
-    # ---- what an arm wants of a world
-
-    def add_ticker(self, ticker: Callable[[], None]) -> None:
-        """Call ``ticker`` before every physics step."""
-        self._tickers.append(ticker)
-
-    def register_gripper(self, body: int, finger_links: Sequence[int]) -> None:
-        """Tell which links hold things."""
-        self._gripper = (body, tuple(finger_links))
-
-    def step(self, count: int = 1) -> None:
-        """Advance physics by ``count`` steps of TIME_STEP."""
-        for _ in range(count):
-            for ticker in self._tickers:
-                ticker()
-            p.stepSimulation(physicsClientId=self.client)
-            self.time += TIME_STEP
-
-    def settle(self, seconds: float = 0.5) -> None:
-        """Let everything come to rest."""
-        self.step(round(seconds / TIME_STEP))
 
     # ---- the truth
 
@@ -101,14 +72,7 @@ class KitchenWorld:
 
     def held(self) -> str:
         """Return the name of what both fingers touch and nothing else carries; empty when there is none."""
-        if self._gripper is None:
-            return ''
-        robot, fingers = self._gripper
-        for name, body in self.bodies.items():
-            touched = {c[3] for c in p.getContactPoints(robot, body, physicsClientId=self.client)}
-            if touched.issuperset(fingers) and not self._is_carried(body):
-                return name
-        return ''
+        return self.find_held([*self.fixed, self.drawer])
 
     def place_of(self, name: str) -> str:
         """Return where a thing is: a place, ``hand`` or ``floor``."""
@@ -129,12 +93,6 @@ class KitchenWorld:
         """Return the floor that furniture takes, in the map frame."""
         return [bodies.outline(place) for place in DOCKS]
 
-    def close(self) -> None:
-        """Disconnect the physics client; a second call does nothing."""
-        if self.client >= 0:
-            p.disconnect(physicsClientId=self.client)
-            self.client = -1
-
     # ---- inside
 
     def _is_inside(self, place: str, ahead: float, aside: float, z: float) -> bool:
@@ -146,10 +104,6 @@ class KitchenWorld:
             inside = front < ahead < front + bodies.DRAWER_DEPTH and abs(aside) < bodies.DRAWER_HALF
             return inside and bodies.DRAWER_FLOOR < z < 0.10
         return bodies.FRONT < ahead < bodies.BACK and abs(aside) < bodies.HALF_WIDTH and -0.02 < z < 0.25
-
-    def _is_carried(self, body: int) -> bool:
-        others = [*self.fixed, self.drawer]
-        return any(p.getContactPoints(body, other, physicsClientId=self.client) for other in others)
 
     def _find_slot(self, place: str) -> Point:
         dock = DOCKS[place]

@@ -1,5 +1,5 @@
 """
-The one PyBullet client: a table with blocks, bowls, perhaps a drawer and piles, stepped at 240 Hz.
+A table with blocks, bowls, perhaps a drawer and piles, and the truth about them.
 
 The base frame is PyBullet's world frame: robot base at the origin, table top at z = 0. The world knows no
 robot, no goal and no camera; an arm registers itself as a ticker and its fingers as the gripper. Grasps hold
@@ -9,7 +9,7 @@ owns a world.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,9 @@ from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.furniture import DRAWER, DRAWER_CLOSED, DRAWER_SIZE, name_piece, PIECE_SIZE, PILE
 from vlm_robot.sim.bodies import create_block, create_bowl, rgba
 from vlm_robot.sim.furnishing import create_drawer, create_pile, locate_tray
+from vlm_robot.sim.physics import Physics
 from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT, COLOURS, shape_of, SHAPES
 
-TIME_STEP = 1.0 / 240.0  # seconds
-# Measured on 60 tables of family A: these settings halve the time of a step and change no outcome. The solver
-# stops once it has converged, and what is near without touching makes no contact.
-ENGINE = {'numSolverIterations': 50, 'solverResidualThreshold': 1e-5, 'contactBreakingThreshold': 0.004}
 TABLE_CENTRE, TABLE_HALF = (0.40, 0.0, -0.02), (0.55, 0.70, 0.02)  # metres
 FIXED_HEIGHTS = {DRAWER: DRAWER_CLOSED[2], PILE: PIECE_SIZE / 2}  # metres
 TABLE_COLOUR = (128, 118, 108)
@@ -49,22 +46,15 @@ def resting_height(label: str) -> float:
     return BOWL_HEIGHT / 2 if shape_of(label) == 'bowl' else BLOCK_SIZE / 2
 
 
-class World:
+class World(Physics):
     """A table and what lies on it."""
 
     def __init__(self, placements: Sequence[Placement] = (), table_colour=TABLE_COLOUR):
         """Connect a private physics client and put the objects on the table."""
-        self.client = p.connect(p.DIRECT)
-        self.time = 0.0
-        self._tickers: list[Callable[[], None]] = []
-        self._gripper: tuple[int, tuple[int, ...]] | None = None
-        self.bodies: dict[str, int] = {}  # blocks and bowls
+        super().__init__()
         self.drawers: dict[str, int] = {}
         self.piles: dict[str, tuple[int, ...]] = {}
         self.labels: dict[str, str] = {}
-        p.setTimeStep(TIME_STEP, physicsClientId=self.client)
-        p.setGravity(0, 0, -9.81, physicsClientId=self.client)
-        p.setPhysicsEngineParameter(physicsClientId=self.client, **ENGINE)
         self.table = self._create_slab(TABLE_CENTRE, TABLE_HALF, table_colour)
         self.floor = self._create_slab((0.4, 0, -0.75), (3, 3, 0.01), FLOOR_COLOUR)
         for placement in placements:
@@ -87,26 +77,6 @@ class World:
             known = [f'{c} {s}' for c in COLOURS for s in SHAPES] + [DRAWER, PILE]
             raise ScenarioError(f"no object '{label}' can be made{name_nearest(label, known)}")
         self.labels[name] = label
-
-    def add_ticker(self, ticker: Callable[[], None]) -> None:
-        """Call ``ticker`` before every physics step; an arm moves its motor targets there."""
-        self._tickers.append(ticker)
-
-    def register_gripper(self, body: int, finger_links: Sequence[int]) -> None:
-        """Tell the world which links hold things, so that its truth can say what is held."""
-        self._gripper = (body, tuple(finger_links))
-
-    def step(self, count: int = 1) -> None:
-        """Advance physics by ``count`` steps of TIME_STEP."""
-        for _ in range(count):
-            for ticker in self._tickers:
-                ticker()
-            p.stepSimulation(physicsClientId=self.client)
-            self.time += TIME_STEP
-
-    def settle(self, seconds: float = 0.5) -> None:
-        """Let everything come to rest."""
-        self.step(round(seconds / TIME_STEP))
 
     def position(self, name: str) -> Point:
         """Return the centre of an object in metres in the base frame; of a drawer that of its tray."""
@@ -140,31 +110,14 @@ class World:
         positions = {name: self.position(name) for name in self.labels}
         for name, pieces in self.piles.items():
             positions |= {name_piece(name, number): self._centre(body) for number, body in enumerate(pieces, 1)}
-        return WorldState(positions, self._find_held())
+        return WorldState(positions, self.find_held([self.table]))
 
     def list_bodies(self) -> dict[str, tuple[int, ...]]:
         """Return name -> ids of the physics bodies of every object."""
         return {name: (body,) for name, body in (self.bodies | self.drawers).items()} | self.piles
 
-    def close(self) -> None:
-        """Disconnect the physics client; a second call does nothing."""
-        if self.client >= 0:
-            p.disconnect(physicsClientId=self.client)
-            self.client = -1
-
     def _centre(self, body: int) -> Point:
         return tuple(p.getBasePositionAndOrientation(body, physicsClientId=self.client)[0])
-
-    def _find_held(self) -> str:
-        if self._gripper is None:
-            return ''
-        robot, fingers = self._gripper
-        for name, body in self.bodies.items():
-            touched = {c[3] for c in p.getContactPoints(robot, body, physicsClientId=self.client)}
-            on_table = p.getContactPoints(body, self.table, physicsClientId=self.client)
-            if touched.issuperset(fingers) and not on_table:
-                return name
-        return ''
 
     def _create_slab(self, centre, half, colour) -> int:
         return p.createMultiBody(
