@@ -18,9 +18,11 @@ from typing import Any
 import yaml
 
 from vlm_robot.errors import ConfigError, name_nearest
+from vlm_robot.language.description_reader import ReaderConfig
 from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.perception.lifting import LiftingConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
+from vlm_robot.perception.vilt import ViltConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
 from vlm_robot.planning.planners import PlannerConfig
 from vlm_robot.scene.association import TrackerConfig
@@ -31,6 +33,8 @@ from vlm_robot.vocabulary import list_labels
 SECTION_OF = {
     ('detector', 'model'): 'detector',
     ('detector', 'lifting'): 'lifting',
+    ('describer', 'vilt'): 'vilt',
+    ('describer', 'reader'): 'reader',
     ('scene', 'tracker'): 'scene',
     ('skill', 'skills'): 'skills',
     ('planner', 'language'): 'language',
@@ -47,6 +51,8 @@ class AgentConfig:
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     scene: TrackerConfig = field(default_factory=TrackerConfig)
     language: LanguageConfig = field(default_factory=LanguageConfig)
+    vilt: ViltConfig = field(default_factory=ViltConfig)
+    reader: ReaderConfig = field(default_factory=ReaderConfig)
     planner: PlannerConfig = field(default_factory=PlannerConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     skills: SkillConfig = field(default_factory=SkillConfig)
