@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = 'vlm_robot'
-NODES = ('detector_node', 'kitchen_node', 'planner_node', 'scene_node', 'sim_node', 'skill_node')
+NODES = ('detector_node', 'kitchen_node', 'planner_node', 'recorder_node', 'scene_node', 'sim_node', 'skill_node')
 
 
 def list_data_files(*folders):

@@ -68,6 +68,24 @@ def demo(
 
 
 @app.command()
+def replay(
+    bag: Annotated[Path, typer.Argument(help='Folder of a recording: rosbag2 with MCAP.')],
+    logs: Annotated[Path, typer.Option(help='Folder of the log files.')] = Path('out/replay'),
+    profile: Annotated[str, typer.Option(help='cpu or gpu: which of config/<profile>.yaml.')] = 'cpu',
+    json_file: Json = None,
+) -> None:
+    """
+    Give a recording to the perception and planning nodes again and say whether they see and plan the same.
+
+    Recordings are made by the recorder node: ./run up --record FOLDER, or ros2 launch with record:=FOLDER.
+
+    Example: vlm-robot replay recordings/first --json replay.json
+    """
+    command = [sys.executable, '-m', 'vlm_robot.nodes.replay', str(bag), '--logs', str(logs), '--profile', profile]
+    raise typer.Exit(subprocess.call([*command, *(['--json', str(json_file)] if json_file else [])], env=os.environ))
+
+
+@app.command()
 def task(
     sentence: Annotated[str, typer.Argument(help='What the robot shall do, in plain language.')],
     scenario: Annotated[str, typer.Option(help='Name of a scenario or a YAML file.')] = 'blocks_and_bowls',

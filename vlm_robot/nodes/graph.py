@@ -25,6 +25,7 @@ from vlm_robot.resources import find
 
 NODES = ('sim', 'detector', 'scene', 'skill', 'planner')
 ROBOT_NODES = NODES[1:]  # a real robot brings its own cameras and arm
+EXTRAS = ('kitchen', 'recorder')  # started when they are named
 STOP_TIMEOUT = 10.0  # seconds for a node to end after SIGINT
 
 
@@ -47,9 +48,10 @@ class GraphConfig:
 
     def __post_init__(self) -> None:
         """Refuse nodes that do not exist."""
-        unknown = [name for name in self.nodes if name not in NODES]
+        known = (*NODES, *EXTRAS)
+        unknown = [name for name in self.nodes if name not in known]
         if unknown:
-            raise ConfigError(f'unknown nodes {unknown}; known: {list(NODES)}')
+            raise ConfigError(f'unknown nodes {unknown}; known: {list(known)}')
 
 
 class Graph:
@@ -175,14 +177,18 @@ def main() -> int:
     parser.add_argument('--seed', type=int, default=0, help='0 or more; the same seed gives the same table')
     parser.add_argument('--profile', default='cpu', help='cpu or gpu: which of config/<profile>.yaml')
     parser.add_argument('--logs', type=Path, default=Path('out/logs'), help='folder of the log files')
+    parser.add_argument('--record', type=Path, help='folder of a recording, made anew (rosbag2 with MCAP)')
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    parameters = {'sim': {'scenario': options.scenario, 'seed': options.seed}}
-    graph = Graph(GraphConfig(options.logs, profile=options.profile, parameters=parameters))
+    parameters: dict[str, dict[str, object]] = {'sim': {'scenario': options.scenario, 'seed': options.seed}}
+    nodes = NODES
+    if options.record:
+        nodes, parameters['recorder'] = (*NODES, 'recorder'), {'folder': str(options.record.resolve())}
+    graph = Graph(GraphConfig(options.logs, nodes, options.profile, parameters))
     try:
         with graph, TaskClient(graph.domain) as client:
             print(
-                f'starting {len(NODES)} nodes on ROS_DOMAIN_ID={graph.domain}, logs in {options.logs} ...',
+                f'starting {len(nodes)} nodes on ROS_DOMAIN_ID={graph.domain}, logs in {options.logs} ...',
                 flush=True,
             )
             graph.wait_until_ready(client)
