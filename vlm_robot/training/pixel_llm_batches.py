@@ -10,7 +10,7 @@ and shape that training never showed can be said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -199,4 +199,4 @@ def _confuse_colours(rows: Rows, codec: TextCodec, rng: np.random.Generator) -> 
     known = ids[:, first : first + 1].flatten()
     for r in np.flatnonzero(rng.random(len(ids)) < WRONG_COLOUR):
         ids[r, first] = known[int(rng.integers(len(known)))]
-    return Rows(ids, rows.segments, rows.positions, rows.labels, rows.is_judged, rows.is_placed, rows.boxes, rows.is_answer)
+    return replace(rows, ids=ids)

@@ -2,8 +2,8 @@
 What PixelLLM is trained on: words, places of words, presence, choice among regions, objectness.
 
 Text: cross entropy with label smoothing 0.1. Places: L1 on two corners, tokens without a place skipped, as in PixelLLM
-(arXiv 2312.09237, scenic modeling/losses.py, where 0.1 per pixel of 384 is 38 on 0..1; here 10, because the pointer bears
-part of it), and generalised IoU (Rezatofighi et al., arXiv 1902.09630).
+(arXiv 2312.09237, scenic modeling/losses.py, where 0.1 per pixel of 384 is 38 on 0..1; here 10, because the pointer
+bears part of it), and generalised IoU (Rezatofighi et al., arXiv 1902.09630).
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ def place_losses(
 
 def _overlaps(regions: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return (N, M) intersection over union of each token's regions with its target."""
-    low, high = torch.maximum(regions[..., :2], target[:, None, :2]), torch.minimum(regions[..., 2:], target[:, None, 2:])
+    low, high = (
+        torch.maximum(regions[..., :2], target[:, None, :2]),
+        torch.minimum(regions[..., 2:], target[:, None, 2:]),
+    )
     shared = (high - low).clamp(min=0).prod(-1)
     areas = (regions[..., 2:] - regions[..., :2]).clamp(min=0).prod(-1)
     own = (target[:, 2:] - target[:, :2]).clamp(min=0).prod(-1)
@@ -78,9 +81,9 @@ def objectness_loss(features: ImageFeatures, boxes: list[torch.Tensor], is_clear
     :param boxes: per picture (N, 4) xyxy 0..1; tokens that meet a thing which hardly shows count for nothing.
     """
     targets, counted = [], []
-    for mine, found, clear in zip(features.boxes, boxes, is_clear, strict=True):
+    for mine, found, shows in zip(features.boxes, boxes, is_clear, strict=True):
         best = box_iou(mine, found) if len(found) else mine.new_zeros(len(mine), 1)
-        clear = clear if len(found) else torch.ones(1, dtype=torch.bool)
+        clear = shows if len(found) else torch.ones(1, dtype=torch.bool)
         value, which = best.max(1)
         targets.append(torch.where(value >= GOOD_IOU, value, 0.0))
         counted.append((clear[which] | (value < 0.3)).float())
@@ -88,4 +91,3 @@ def objectness_loss(features: ImageFeatures, boxes: list[torch.Tensor], is_clear
     weight = weight * (1 + 4 * (target > 0))
     losses = functional.binary_cross_entropy_with_logits(features.objectness, target, reduction='none')
     return (losses * weight).sum() / weight.sum()
-

@@ -119,7 +119,8 @@ class PixelRun:
 
     def _report(self, losses: dict[str, float]) -> None:
         text = '  '.join(f'{name} {value:.3f}' for name, value in losses.items())
-        print(f'{self.seconds / 60:5.1f} min  step {self.optimiser.steps}  pictures {self.pictures}  {text}', flush=True)
+        where = f'{self.seconds / 60:5.1f} min  step {self.optimiser.steps}  pictures {self.pictures}'
+        print(f'{where}  {text}', flush=True)
 
     def averaged_state(self) -> dict[str, torch.Tensor]:
         """Return float32 weights: what never trained as it was, the rest averaged over the last steps."""
@@ -161,7 +162,7 @@ def compute_losses(model: PixelLlmModel, batch: PixelBatch, has_word_places: boo
     if len(batch.counts) and int(batch.counts.sum()):
         prefix = model.see(features, batch.prompts, batch.counts)
         told = _row_losses(model, prefix, batch.region_rows, has_word_places)
-        losses |= {f'region {name}': value for name, value in told.items() if name.split(' ')[-1] in ('text', 'corners')}
+        losses |= {f'region {name}': told[name] for name in ('text', 'word corners') if name in told}
     return losses
 
 

@@ -263,8 +263,9 @@ def cut_mask(mask: Mask, found: Detection) -> Mask:
 def _check_phrase(phrase: str) -> None:
     if not isinstance(phrase, str) or not phrase.strip():
         raise SentenceError(f"a phrase must be words such as 'the red block', got {phrase!r}")
-    if len(split_words(phrase)) > PHRASE_WORDS:
-        raise SentenceError(f'a phrase has at most {PHRASE_WORDS} words, got {len(split_words(phrase))}; say it shorter')
+    count = len(split_words(phrase))
+    if count > PHRASE_WORDS:
+        raise SentenceError(f'a phrase has at most {PHRASE_WORDS} words, got {count}; say it shorter')
 
 
 def _check_box(box, size) -> tuple[float, ...]:

@@ -105,4 +105,3 @@ def look_at_boxes(boxes: torch.Tensor, features: ImageFeatures) -> torch.Tensor:
     weights = weights / weights.sum(-1, keepdim=True)
     pooled = weights.flatten(1, 2).to(features.tokens.dtype) @ features.tokens
     return pooled.unflatten(1, (boxes.shape[1], 2))
-

@@ -1,14 +1,15 @@
 """
 The shape of a PixelLLM as data: nested frozen values that turn into JSON and back.
 
-The fields follow the paper's parts (Xu et al., "Pixel Aligned Language Models", arXiv 2312.09237; google-research/scenic,
-projects/pixel_llm): two image streams, a location encoder, a prompt feature extractor, a language model, a point head.
+The fields follow the parts of the paper (Xu et al., "Pixel Aligned Language Models", arXiv 2312.09237; its code:
+google-research/scenic, projects/pixel_llm): two image streams, a location encoder, a prompt feature extractor, a
+language model, a point head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -157,7 +158,8 @@ def _build(kind, data: Mapping[str, Any], where: str):
     made = {}
     for key, value in data.items():
         part = _PARTS.get(key) if kind is PixelLlmShape else None
-        if part and value is not None and not is_dataclass(value):
-            value = _build(part, value, where)
-        made[key] = tuple(value) if isinstance(value, list) else value
+        if part and value is not None:
+            made[key] = _build(part, value, where)
+        else:
+            made[key] = tuple(value) if isinstance(value, list) else value
     return kind(**made)

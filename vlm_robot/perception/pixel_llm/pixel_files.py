@@ -58,11 +58,11 @@ def load(folder: str | Path, base: str = '', dtype: torch.dtype = torch.float32)
             state[name] = state[twin]
     lacking, foreign = sorted(wanted - set(state)), sorted(set(state) - wanted)
     if lacking or foreign:
-        raise ModelError(f"PixelLLM '{folder.name}': weights lacking {lacking[:3]}, not known {foreign[:3]}; get it again")
+        raise ModelError(f"PixelLLM '{folder.name}': lacks {lacking[:3]}, not known {foreign[:3]}; get it again")
     try:
         model.load_state_dict({name: value.float() for name, value in state.items()}, strict=False)
     except RuntimeError as error:
-        raise ModelError(f"PixelLLM '{folder.name}': weights do not fit its {read_shape.__name__}: {error}") from error
+        raise ModelError(f"PixelLLM '{folder.name}': weights do not fit its config.json: {error}") from error
     return model.to(dtype).eval(), TextCodec(tokenizer, shape.contexts)
 
 

@@ -1,9 +1,9 @@
 """
 PixelLLM whole: picture and prompt become visual tokens, the language model reads and writes, every word has a place.
 
-Xu et al., "Pixel Aligned Language Models", arXiv 2312.09237 (google-research/scenic, projects/pixel_llm), in PyTorch. Two
-things are added because the things of a table are small: regions that the localiser holds for things are given to the
-language model too, and its point head may choose one of them; both go away with ``objects=0``.
+Xu et al., "Pixel Aligned Language Models", arXiv 2312.09237 (google-research/scenic, projects/pixel_llm), in PyTorch.
+Two things are added because the things of a table are small: regions that the localiser holds for things are given to
+the language model too, and its point head may choose one of them; both go away with ``objects=0``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The point head: where in the picture is what a token speaks of?
+The point head: where in the picture that is what a token speaks of.
 
 As in PixelLLM (arXiv 2312.09237): layer norm, four linear layers, two points (the corners of a box) per token from the
 hidden state that the word head reads too. Beside it stand what the paper does not have: whether the token names any
@@ -78,8 +78,8 @@ def answer_boxes(places: Places, boxes: torch.Tensor | None) -> tuple[torch.Tens
 
     :param boxes: (R, N, 4) of the regions; None for the paper's regression alone.
     """
-    corners = torch.cat([places.corners.unflatten(-1, (2, 2)).amin(-2), places.corners.unflatten(-1, (2, 2)).amax(-2)], -1)
-    corners = corners.clamp(0, 1)
+    points = places.corners.unflatten(-1, (2, 2))
+    corners = torch.cat([points.amin(-2), points.amax(-2)], -1).clamp(0, 1)
     if places.choice is None or boxes is None:
         return corners, torch.ones_like(corners[..., 0])
     chance, best = places.choice.softmax(-1).max(-1)
