@@ -7,16 +7,46 @@ Of the ways to show a segmenter what is meant this one works best by far (Lüdde
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from vlm_robot.datatypes import Box
-from vlm_robot.errors import ImageError
+from vlm_robot.errors import ImageError, SentenceError
 from vlm_robot.perception.images import check_rgb
 
 MARGIN = 0.25  # of the longer side of the thing, on every side of the crop
 BACKGROUND = 0.1  # of its brightness is kept
 BLUR = 0.08  # of the crop's side, the deviation of the Gaussian
+
+
+@dataclass(frozen=True, eq=False)
+class PicturePrompt:
+    """
+    A thing shown instead of named, or both.
+
+    :param rgb: (H, W, 3) uint8, the picture in which it is shown; any size.
+    :param box_xyxy_px: around it, in pixels of that picture; needed where there is no mask.
+    :param mask: (H, W) bool, its pixels; better than a box where something else is in the box too.
+    :param text: its name; empty prompts by the picture alone.
+    :param text_share: 0..1, weight of the name, the rest is the picture's; without a name it is not used.
+    """
+
+    rgb: np.ndarray
+    box_xyxy_px: Box | None = None
+    mask: np.ndarray | None = None
+    text: str = ''
+    text_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        if not 0 <= self.text_share <= 1:
+            raise SentenceError(f'text_share of a picture prompt is {self.text_share}; allowed: 0 to 1')
+
+    def cut(self) -> np.ndarray:
+        """Return the picture that the model is shown, (h, w, 3) uint8."""
+        return cut_prompt(self.rgb, self.box_xyxy_px, self.mask)
 
 
 def cut_prompt(rgb: np.ndarray, box_xyxy_px: Box | None = None, mask: np.ndarray | None = None) -> np.ndarray:

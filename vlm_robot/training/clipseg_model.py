@@ -1,11 +1,10 @@
 """
-A small CLIPSeg from transformers' own classes: configuration, start from the shipped detector, a fast training pass.
+A small CLIPSeg from transformers' own classes: configuration, processor, a fast training pass.
 
 Architecture and names are the stock ones (Lüddecke and Ecker, arXiv 2112.10003), so ``from_pretrained`` and the
-standard processors read the result. Both towers start as those of the shipped OWL-ViT, which has the layers of CLIP
-too. The training pass computes what ``CLIPSegForImageSegmentation`` computes, with gradients into the towers, on a
-chosen subset of the tokens (most of a table is empty) and with plain matrix products for attention and for the
-transposed convolutions, whose kernels equal their strides.
+standard processors read the result. The training pass computes what ``CLIPSegForImageSegmentation`` computes, with
+gradients into the towers, on a chosen subset of the tokens (most of a table is empty) and with plain matrix products
+for attention and for the transposed convolutions, whose kernels equal their strides.
 """
 
 from __future__ import annotations
@@ -15,19 +14,13 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import (
-    CLIPSegConfig,
-    CLIPSegForImageSegmentation,
-    CLIPSegProcessor,
-    CLIPTokenizer,
-    OwlViTForObjectDetection,
-)
+from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegProcessor, CLIPTokenizer
 from transformers.models.vit.image_processing_vit import ViTImageProcessor
 
 from vlm_robot.training.owlvit_data import GRID, PATCH_PX, SIDE_PX
 
 EXTRACTED = (0, 1, 3)  # after the first, second and last layer: early ones keep edges, the last knows things
-REDUCED, HEADS, INNER = 64, 4, 512
+REDUCED, HEADS, INNER = 64, 4, 256
 KERNEL = PATCH_PX // 4
 
 
@@ -49,43 +42,6 @@ def build_processor(tokenizer: CLIPTokenizer, mean: Sequence[float], std: Sequen
     size = {'height': SIDE_PX, 'width': SIDE_PX}
     stock = ViTImageProcessor(size=size, resample=3, image_mean=list(mean), image_std=list(std))
     return CLIPSegProcessor(stock, tokenizer)
-
-
-@torch.no_grad()
-def start_from_detector(detector: OwlViTForObjectDetection, seed: int) -> CLIPSegForImageSegmentation:
-    """Return a float32 segmenter with the detector's towers and a fresh decoder that starts near "nothing there"."""
-    torch.manual_seed(seed)
-    model = CLIPSegForImageSegmentation(build_config(detector.config)).float()
-    towers = {
-        key.replace('pre_layernorm', 'pre_layrnorm'): value.float()
-        for key, value in detector.owlvit.state_dict().items()
-    }
-    missing, unknown = model.clip.load_state_dict(towers, strict=False)
-    if unknown or any('position_ids' not in key for key in missing):
-        raise ValueError(f'the towers do not fit: missing {missing}, unknown {unknown}')
-    for module in model.decoder.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=module.in_features**-0.5)
-            nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            fan_in = module.in_channels * (9 if isinstance(module, nn.Conv2d) else 1)
-            nn.init.normal_(module.weight, std=(2 / fan_in) ** 0.5)
-            nn.init.zeros_(module.bias)
-    nn.init.ones_(model.decoder.film_mul.bias)
-    model.decoder.film_mul.weight.mul_(0.5)
-    model.decoder.transposed_convolution[4].weight.mul_(0.3)
-    nn.init.constant_(model.decoder.transposed_convolution[4].bias, -4.0)
-    return model
-
-
-@torch.no_grad()
-def level_projections(model: CLIPSegForImageSegmentation, encoded) -> None:
-    """Scale the text projection so that an embedding has components of size 1, and draw the visual one to match."""
-    length = embed_phrases(model, encoded).norm(dim=1).mean()
-    width = model.config.projection_dim
-    model.clip.text_projection.weight.mul_(width**0.5 / length)
-    hidden = model.config.vision_config.hidden_size
-    nn.init.normal_(model.clip.visual_projection.weight, std=hidden**-0.5)
 
 
 def embed_phrases(model: CLIPSegForImageSegmentation, encoded) -> torch.Tensor:

@@ -27,6 +27,7 @@ from vlm_robot.training.clipseg_batches import (
     make_batch,
     normalise,
     SegmentationBatch,
+    select_tokens,
 )  # fmt: skip
 from vlm_robot.training.clipseg_model import (
     build_config,
@@ -34,9 +35,8 @@ from vlm_robot.training.clipseg_model import (
     decode,
     embed_phrases,
     embed_tokens,
-    level_projections,
-    start_from_detector,
 )  # fmt: skip
+from vlm_robot.training.clipseg_start import align_decoder, gather_texts, start_from_detector
 from vlm_robot.training.owlvit_data import GRID, SIDE_PX
 from vlm_robot.training.owlvit_phrases import list_canonical
 from vlm_robot.training.picture_store import PictureStore
@@ -116,7 +116,6 @@ class Run:
         stock = detector.processor.image_processor
         self.processor = build_processor(self.tokenizer, stock.image_mean, stock.image_std)
         self.model = start_from_detector(detector.model, config.seed).train()
-        level_projections(self.model, self._encode([item.text for item in list_canonical()]))
         self.shape = build_config(detector.model.config)
         fresh = {'decoder', 'visual_projection'}
         groups = {True: [], False: []}
@@ -127,14 +126,24 @@ class Run:
             [{'params': groups[True], 'rate': config.rate}, {'params': groups[False], 'rate': config.tower_rate}],
             betas=(0.9, 0.98), weight_decay=0.0, foreach=True,
         )  # fmt: skip
-        self.averages = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         data = config.data or config.folder
         self.store = PictureStore(data, 'train', config.views)
         self.checks = PictureStore(data, 'validation', config.check_views)
+        self._align(detector.model)
+        self.averages = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.seconds, self.steps = 0.0, 0
         self.state_path = config.folder / 'state.pt'
         if self.state_path.exists():
             self._resume()
+
+    def _align(self, detector) -> None:
+        rng = np.random.default_rng([884, self.config.seed])
+        pictures = [self.store.sample(rng) for _ in range(24)]
+        index = np.stack([select_tokens(picture, 120, rng) for picture in pictures])
+        patches = np.stack([normalise(p.rgb)[kept] for p, kept in zip(pictures, index, strict=True)])
+        phrases = [item.text for picture in pictures for item in choose_phrases(picture, 6, rng)]
+        tokens = gather_texts([item.text for item in list_canonical()] + phrases, self.tokenizer)
+        align_decoder(self.model, detector, torch.from_numpy(patches), torch.from_numpy(index), tokens)
 
     def learn(self) -> None:
         """Step until the minutes are over; check and save every few minutes."""
