@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from vlm_robot.sim.bullet_camera import FRONT
+from vlm_robot.training.fake_pictures import build_picture, put_thing, scatter_things, SIDE_PX
 from vlm_robot.training.picture_phrases import (
     canonical_phrase,
     fix_articles,
@@ -13,40 +13,10 @@ from vlm_robot.training.picture_phrases import (
     NAMING,
     sample_picture_phrases,
 )
-from vlm_robot.training.pictures import mirror, Picture, PictureThing
+from vlm_robot.training.pictures import mirror
 from vlm_robot.training.referring import Expression, EXTREMES, KINDS, MARGIN, resolve, sample_referring, say, SIDES
 from vlm_robot.training.referring_wordings import WORDINGS
-from vlm_robot.training.sight_separation import HELD_OUT_PAIRS, list_colours
-
-SIDE = 160
-
-
-def put(colour, shape, x, y, place='table', host=None, visible_px=500):
-    """Return a thing of 12x12 px whose middle is at x, y (0..1)."""
-    mask = np.zeros((SIDE, SIDE), bool)
-    x0, y0 = round(x * SIDE) - 6, round(y * SIDE) - 6
-    mask[y0 : y0 + 12, x0 : x0 + 12] = True
-    return PictureThing(colour, shape, (x0, y0, x0 + 12, y0 + 12), mask, visible_px, place, host)
-
-
-def build(*things):
-    return Picture(np.zeros((SIDE, SIDE, 3), np.uint8), things, FRONT)
-
-
-def scatter(rng, split='train'):
-    """Return a picture of random things of few colours."""
-    few, things = rng.permutation(['red', 'blue', 'white', 'orange'])[:3], []
-    for _ in range(int(rng.integers(0, 8))):
-        shape = str(rng.choice(['block', 'bowl']))
-        colour = str(rng.choice([c for c in list_colours(split, shape) if c in few]))
-        place = str(rng.choice(['table', 'table', 'hand', 'bowl', 'stack'])) if shape == 'block' else 'table'
-        wanted = {'bowl': 'bowl', 'stack': 'block'}.get(place)
-        hosts = [i for i, t in enumerate(things) if t.place == 'table' and t.shape == wanted]
-        host = int(rng.choice(hosts)) if hosts else None
-        visible = 10 if rng.random() < 0.1 else 500
-        x, y = rng.uniform(0.06, 0.94, 2)
-        things.append(put(colour, shape, x, y, place if hosts or wanted is None else 'table', host, visible))
-    return build(*things)
+from vlm_robot.training.sight_separation import HELD_OUT_PAIRS
 
 
 @cache
@@ -54,7 +24,7 @@ def referrings(has_relation=None):
     """Return some pictures with an expression each."""
     rng, found = np.random.default_rng(5), []
     for _ in range(700 if has_relation else 200):
-        picture = scatter(rng)
+        picture = scatter_things(rng)
         item = sample_referring(picture, 'train', rng, has_relation)
         found += [(picture, item)] if item else []
     return found
@@ -71,12 +41,12 @@ def test_masks_are_the_union_of_what_fits_and_hidden_things_are_left_out():
     rng = np.random.default_rng(0)
     for split in ('train', 'test'):
         for _ in range(60):
-            picture = scatter(rng)
+            picture = scatter_things(rng)
             phrases = sample_picture_phrases(picture, split, rng, 3, 2)
             assert [phrase.is_present for phrase in phrases[-2:]] == [False, False]
             assert all(phrase.is_present for phrase in phrases[:-2])
             for phrase in phrases:
-                union = np.zeros((SIDE, SIDE), bool)
+                union = np.zeros((SIDE_PX, SIDE_PX), bool)
                 for fit, thing in zip(phrase.fits, picture.things, strict=True):
                     assert (fit == -1) == (not thing.is_clear and fit != 0)
                     union |= thing.mask & (fit == 1)
@@ -88,15 +58,15 @@ def test_training_phrases_name_no_held_out_pair_and_say_no_kept_wording():
     rng = np.random.default_rng(1)
     kept = {text.replace('{}', '').strip() for text in NAMING.kept}
     for _ in range(150):
-        for phrase in sample_picture_phrases(scatter(rng), 'train', rng):
+        for phrase in sample_picture_phrases(scatter_things(rng), 'train', rng):
             assert (phrase.colour, phrase.shape) not in HELD_OUT_PAIRS
             assert not phrase.is_new
             assert not any(phrase.text.startswith(words) for words in kept)
-    assert any(p.is_new for _ in range(20) for p in sample_picture_phrases(scatter(rng), 'test', rng))
+    assert any(p.is_new for _ in range(20) for p in sample_picture_phrases(scatter_things(rng), 'test', rng))
 
 
 def test_absent_pairs_are_not_in_the_picture():
-    picture = build(put('red', 'block', 0.5, 0.5), put('blue', 'bowl', 0.2, 0.2, visible_px=1))
+    picture = build_picture(put_thing('red block', (0.5, 0.5)), put_thing('blue bowl', (0.2, 0.2), visible_px=1))
     missing = list_absent(picture, 'test')
     assert len(missing) == 20
     assert ('red', 'block') not in missing
@@ -141,36 +111,38 @@ def test_directions_turn_with_the_mirror():
 def test_sides_and_extremes_hold_by_a_margin():
     for picture, item in referrings(True):
         e = item.expression
-        here = np.array(picture.things[item.index].centre_px) / SIDE
+        here = np.array(picture.things[item.index].centre_px) / SIDE_PX
         if e.relation in SIDES:
             axis, sign = SIDES[e.relation]
             anchor = picture.things[resolve(e.anchor, picture)]
-            assert sign * (here - np.array(anchor.centre_px) / SIDE)[axis] >= MARGIN
+            assert sign * (here - np.array(anchor.centre_px) / SIDE_PX)[axis] >= MARGIN
         if e.relation in EXTREMES:
             axis, sign = SIDES[EXTREMES[e.relation]]
             for i, thing in enumerate(picture.things):
                 if i != item.index and fits(e, thing):
-                    assert sign * (here - np.array(thing.centre_px) / SIDE)[axis] >= MARGIN
+                    assert sign * (here - np.array(thing.centre_px) / SIDE_PX)[axis] >= MARGIN
 
 
 def test_what_is_too_close_or_hidden_names_nothing():
     left_block = Expression('red', 'block', 'left', Expression('blue', 'bowl'))
-    two = [put('red', 'block', 0.2, 0.5), put('red', 'block', 0.8, 0.5), put('blue', 'bowl', 0.5, 0.5)]
-    assert resolve(left_block, build(*two)) == 0
-    assert resolve(left_block, build(put('red', 'block', 0.49, 0.5), *two[1:])) is None
-    assert resolve(left_block, build(*two, put('blue', 'bowl', 0.5, 0.1))) is None
-    assert resolve(left_block, build(*two, put('red', 'block', 0.1, 0.1))) is None
-    assert resolve(left_block, build(*two, put('red', 'block', 0.9, 0.1, visible_px=3))) is None
-    assert resolve(left_block, build(put('red', 'block', 0.4, 0.9), *two[1:])) is None  # rather below than left
-    assert resolve(Expression('green'), build(*two)) is None
+    two = [put_thing('red block', (0.2, 0.5)), put_thing('red block', (0.8, 0.5)), put_thing('blue bowl', (0.5, 0.5))]
+    assert resolve(left_block, build_picture(*two)) == 0
+    assert resolve(left_block, build_picture(put_thing('red block', (0.49, 0.5)), *two[1:])) is None
+    assert resolve(left_block, build_picture(*two, put_thing('blue bowl', (0.5, 0.1)))) is None
+    assert resolve(left_block, build_picture(*two, put_thing('red block', (0.1, 0.1)))) is None
+    assert resolve(left_block, build_picture(*two, put_thing('red block', (0.9, 0.1), visible_px=3))) is None
+    assert (
+        resolve(left_block, build_picture(put_thing('red block', (0.4, 0.9)), *two[1:])) is None
+    )  # rather below than left
+    assert resolve(Expression('green'), build_picture(*two)) is None
 
 
 def test_inside_and_outside_bowls():
     things = [
-        put('blue', 'bowl', 0.5, 0.5), put('red', 'block', 0.5, 0.5, 'bowl', 0), put('red', 'block', 0.8, 0.5),
-        put('white', 'block', 0.8, 0.45, 'stack', 2),
+        put_thing('blue bowl', (0.5, 0.5)), put_thing('red block', (0.5, 0.5), 'bowl', 0),
+        put_thing('red block', (0.8, 0.5)), put_thing('white block', (0.8, 0.45), 'stack', 2),
     ]  # fmt: skip
-    picture = build(*things)
+    picture = build_picture(*things)
     assert resolve(Expression('red', 'block', 'in', Expression('blue', 'bowl')), picture) == 1
     assert resolve(Expression('red', 'block', 'not in'), picture) == 2
     assert resolve(Expression('red', 'block', 'in any'), picture) == 1
@@ -179,7 +151,7 @@ def test_inside_and_outside_bowls():
 
 
 def test_ordinals_count_from_their_side():
-    picture = build(*[put('red', 'block', x, 0.5) for x in (0.9, 0.1, 0.5)])
+    picture = build_picture(*[put_thing('red block', (x, 0.5)) for x in (0.9, 0.1, 0.5)])
     assert [resolve(Expression('red', '', 'from left', rank=n), picture) for n in (1, 2, 3, 4)] == [1, 2, 0, None]
     assert [resolve(Expression('red', '', 'from right', rank=n), picture) for n in (1, 2, 3)] == [0, 2, 1]
 
@@ -199,5 +171,8 @@ def test_kept_wordings_are_only_in_the_test_and_nothing_is_left_to_fill():
 
 
 def test_a_picture_that_shows_nothing_refers_to_nothing():
-    assert sample_referring(build(), 'test', np.random.default_rng(0)) is None
-    assert sample_referring(build(put('red', 'block', 0.5, 0.5)), 'test', np.random.default_rng(0), True) is None
+    assert sample_referring(build_picture(), 'test', np.random.default_rng(0)) is None
+    assert (
+        sample_referring(build_picture(put_thing('red block', (0.5, 0.5))), 'test', np.random.default_rng(0), True)
+        is None
+    )
