@@ -7,7 +7,6 @@ question that nobody answered. Models are loaded inside the commands that use th
 
 from __future__ import annotations
 
-from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -20,7 +19,7 @@ import typer
 
 from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
 from vlm_robot.errors import VlmRobotError
-from vlm_robot.evaluation import commands, talking
+from vlm_robot.evaluation import commands, detecting, looking, talking
 from vlm_robot.resources import find_scenario
 
 app = typer.Typer(
@@ -40,6 +39,11 @@ app.command()(commands.report)
 app.command()(talking.plan)
 app.command()(talking.decide)
 app.command()(talking.chat)
+app.command()(detecting.detect)
+for look in (
+    looking.segment, looking.ground, looking.caption, looking.describe, looking.ask, looking.classify, looking.retrieve,
+):  # fmt: skip
+    app.command()(look)
 
 Json = Annotated[Path | None, typer.Option('--json', help='Also write the result as JSON to this file.')]
 Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same table, light and cameras.')]
@@ -118,37 +122,6 @@ def task(
         console.print(f'pictures and report: {out}')
     if report['status'] != 'done':
         raise typer.Exit(3)
-
-
-@app.command()
-def detect(
-    image: Annotated[Path, typer.Argument(help='PNG, JPEG, ...')],
-    query: Annotated[list[str], typer.Option('--query', '-q', help='What to look for; may be repeated.')],
-    model: Annotated[str, typer.Option(help='Checkpoint name or folder; `shipped` is the one inside.')] = 'shipped',
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Instead of the checkpoint's own.")] = None,
-    out: Annotated[Path | None, typer.Option(help='Write the picture with boxes here.')] = None,
-    json_file: Json = None,
-) -> None:
-    """
-    Find things by words in an image file.
-
-    Example: vlm-robot detect frame.png --query "red block" --query "green bowl" --out found.png
-    """
-    from vlm_robot.annotation import draw_detections, read_image, write_image
-    from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector
-
-    rgb = read_image(image)
-    config = OwlVitConfig(model=model)
-    found = OwlVitDetector(replace(config, threshold=threshold) if threshold is not None else config).detect(rgb, query)
-    for item in found:
-        console.print(f'{item.label:24} {item.score:.3f}  {[round(v, 1) for v in item.box_xyxy_px]}', highlight=False)
-    missing = [q for q in query if q not in {item.label for item in found}]
-    for name in missing:
-        console.print(f'{name:24} not found', style='yellow', highlight=False)
-    if out:
-        write_image(draw_detections(rgb, found), out)
-    rows = [{'label': d.label, 'score': d.score, 'box_xyxy_px': list(d.box_xyxy_px)} for d in found]
-    write_json_file({'image': str(image), 'model': model, 'detections': rows, 'not_found': missing}, json_file)
 
 
 @app.command()

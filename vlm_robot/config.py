@@ -20,8 +20,11 @@ import yaml
 from vlm_robot.errors import ConfigError, name_nearest
 from vlm_robot.language.description_reader import ReaderConfig
 from vlm_robot.language.language_loading import LanguageConfig
+from vlm_robot.perception.clip_embedder import ClipConfig
+from vlm_robot.perception.clipseg import ClipSegConfig
 from vlm_robot.perception.lifting import LiftingConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
+from vlm_robot.perception.pixel_llm.grounder import PixelLlmConfig
 from vlm_robot.perception.vilt import ViltConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
 from vlm_robot.planning.planners import PlannerConfig
@@ -33,6 +36,9 @@ from vlm_robot.vocabulary import list_labels
 SECTION_OF = {
     ('detector', 'model'): 'detector',
     ('detector', 'lifting'): 'lifting',
+    ('segmenter', 'model'): 'segmenter',
+    ('grounder', 'model'): 'grounder',
+    ('describer', 'clip'): 'clip',
     ('describer', 'vilt'): 'vilt',
     ('describer', 'reader'): 'reader',
     ('scene', 'tracker'): 'scene',
@@ -51,6 +57,9 @@ class AgentConfig:
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     scene: TrackerConfig = field(default_factory=TrackerConfig)
     language: LanguageConfig = field(default_factory=LanguageConfig)
+    segmenter: ClipSegConfig = field(default_factory=ClipSegConfig)
+    grounder: PixelLlmConfig = field(default_factory=PixelLlmConfig)
+    clip: ClipConfig = field(default_factory=ClipConfig)
     vilt: ViltConfig = field(default_factory=ViltConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     planner: PlannerConfig = field(default_factory=PlannerConfig)

@@ -1,5 +1,5 @@
 r"""
-Tree prompts: ``[a face [a nose, an eye] (happy, sad)]`` looks for faces, for noses and eyes in each, and names its mood.
+Tree prompts: ``[a face [a nose, an eye] (happy, sad)]`` looks for faces, their noses and eyes, and names their mood.
 
 Square brackets detect, round ones classify; a label may be followed by groups about what it found; groups may stand
 beside each other: ``[a bowl] (a tidy table, a messy table)``. A backslash takes a sign literally: ``\,`` ``\[`` ``\(``
