@@ -5,7 +5,16 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = 'vlm_robot'
-NODES = ('detector_node', 'kitchen_node', 'planner_node', 'recorder_node', 'scene_node', 'sim_node', 'skill_node')
+NODES = (
+    'detector_node',
+    'kitchen_node',
+    'planner_node',
+    'recorder_node',
+    'scene_node',
+    'sim_node',
+    'skill_node',
+    'supervisor_node',
+)
 
 
 def list_data_files(*folders):
@@ -31,8 +40,10 @@ setup(
     package_data={NAME: ['py.typed', 'checkpoints/**/*', '**/*.yaml', '**/*.txt']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
-        (f'share/{NAME}', ['package.xml', *sorted(str(path) for path in Path().glob('requirements*.txt')),
-                           'constraints.txt']),
+        (
+            f'share/{NAME}',
+            ['package.xml', *sorted(str(path) for path in Path().glob('requirements*.txt')), 'constraints.txt'],
+        ),
         *list_data_files('launch', 'config', 'sim'),
     ],
     zip_safe=False,

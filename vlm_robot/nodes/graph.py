@@ -25,7 +25,8 @@ from vlm_robot.resources import find
 
 NODES = ('sim', 'detector', 'scene', 'skill', 'planner')
 ROBOT_NODES = NODES[1:]  # a real robot brings its own cameras and arm
-EXTRAS = ('kitchen', 'recorder')  # started when they are named
+EXTRAS = ('kitchen', 'recorder', 'supervisor')  # started when they are named
+RESTART_PAUSE = 2.0  # seconds between two starts of a node that keeps ending
 STOP_TIMEOUT = 10.0  # seconds for a node to end after SIGINT
 
 
@@ -62,6 +63,7 @@ class Graph:
         self.config = config
         self.domain = config.domain or int(os.environ.get('ROS_DOMAIN_ID') or random.randint(1, 100))
         self.processes: dict[str, subprocess.Popen] = {}
+        self._started: dict[str, float] = {}  # wall-clock seconds of the newest start
 
     def __enter__(self) -> Graph:
         """Start all nodes."""
@@ -80,6 +82,7 @@ class Graph:
 
     def start_node(self, name: str) -> None:
         """Start one node, for example again after it died."""
+        self._started[name] = time.monotonic()
         with self.log_of(name).open('ab') as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, '-m', f'vlm_robot.nodes.{name}_node', *self._arguments(name)],
@@ -127,6 +130,15 @@ class Graph:
             if process.poll() is not None:
                 words = self.log_of(name).read_text(errors='replace').strip().splitlines()[-3:]
                 raise PerceptionError(f'the {name} node ended with code {process.returncode}: {" | ".join(words)}')
+
+    def revive(self) -> list[str]:
+        """Start again what has ended, each node at most once in RESTART_PAUSE seconds; return their names."""
+        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+        now = time.monotonic()
+        due = [name for name in ended if now - self._started[name] > RESTART_PAUSE]
+        for name in due:
+            self.start_node(name)
+        return due
 
     def kill(self, name: str) -> None:
         """End one node's process by force, as a crash would."""
@@ -194,7 +206,8 @@ def main() -> int:
             graph.wait_until_ready(client)
             print('ready; send tasks to the action execute_task; Ctrl-C ends', flush=True)
             while True:
-                graph.check()
+                for name in graph.revive():
+                    print(f'the {name} node had ended and was started again; log: {graph.log_of(name)}', flush=True)
                 time.sleep(0.5)
     except KeyboardInterrupt:
         return 0
