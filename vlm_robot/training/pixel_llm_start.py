@@ -25,7 +25,7 @@ from vlm_robot.perception.pixel_llm.pixel_model import PixelLlmModel
 from vlm_robot.perception.pixel_llm.pixel_text import build_word_tokenizer, TextCodec
 
 LLAMA = {
-    'hidden_size': 192, 'intermediate_size': 512, 'num_hidden_layers': 4, 'num_attention_heads': 6,
+    'hidden_size': 192, 'intermediate_size': 448, 'num_hidden_layers': 4, 'num_attention_heads': 6,
     'num_key_value_heads': 3, 'max_position_embeddings': 512, 'initializer_range': 0.05,
 }  # fmt: skip
 FROZEN_LAYERS = 3  # of four, of the semantic stream

@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 from vlm_robot.datatypes import Box
-from vlm_robot.training.narration import list_word_targets, narrate, PREDICATES, SAYINGS
+from vlm_robot.training.narration import list_word_targets, narrate, SAYINGS
 from vlm_robot.training.owlvit_phrases import COLOUR_WORDS, GENERIC_WORDS, sample_absent, SHAPE_WORDS, WRAPPINGS
 from vlm_robot.training.picture_phrases import fix_articles, list_absent
 from vlm_robot.training.picture_store import PictureStore
@@ -46,8 +46,7 @@ def list_pixel_words() -> list[str]:
     nouns = [w for options in (*COLOUR_WORDS.values(), *SHAPE_WORDS.values()) for w in options]
     plurals = [f'{word}s' for word in GENERIC_WORDS]
     wrapped = [word for wrapping in WRAPPINGS for word in wrapping.format('').split()]
-    predicates = [word for predicate in PREDICATES for word in predicate.split()]
-    return [*known, *nouns, *GENERIC_WORDS, *plurals, *wrapped, *predicates, *ORDINALS[1:], 'a', 'an', 'and']
+    return [*known, *nouns, *GENERIC_WORDS, *plurals, *wrapped, *ORDINALS[1:], 'a', 'an', 'and']
 
 
 def scale_box(box: Box, picture: Picture) -> Box:

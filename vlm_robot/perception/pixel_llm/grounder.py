@@ -44,6 +44,7 @@ class PixelLlmConfig:
     language: str = ''  # where the language model lies that the checkpoint names; empty: as it is named
     presence: float = -1.0  # 0..1, least probability that a phrase names something; -1: the checkpoint's own
     object_score: float = -1.0  # 0..1, least score of a thing in dense captioning; -1: the checkpoint's own
+    is_snapped: bool = True  # places are the chosen region's box; False: the regressed one, as in the paper
     most_words: int = 60  # tokens of a caption
     device: str = 'auto'  # 'auto', 'cpu', 'cuda', ...
     dtype: str = 'float32'  # float32, float16, bfloat16
@@ -150,6 +151,19 @@ class PixelLlm:
             )
             return self._join(writings[0], prefix, states, _size(rgb))
 
+    def locate_words(self, rgb: np.ndarray, text: str) -> GroundedCaption:
+        """Return a given sentence about the picture, each word with its place; raise SentenceError without words."""
+        _check_phrase(text)
+        encoded = self.codec.encode('caption', text)
+        with self._lock, torch.inference_mode():
+            features, regions = self._encode(rgb)
+            prefix = self._look(features, regions)
+            ids = torch.tensor([encoded.ids[:-1]], device=self.device)
+            places = torch.arange(ids.shape[1], device=self.device)[None]
+            hidden, states = self.model.read(prefix, ids, torch.zeros_like(ids), places)
+            words = self._place(text, encoded.words[:-1], hidden, (prefix, states), _size(rgb))
+        return GroundedCaption(text, words)
+
     def caption_boxes(self, rgb: np.ndarray, boxes_px: Sequence[Box]) -> list[GroundedCaption]:
         """Return one caption a box; the picture is encoded once."""
         check_rgb(rgb)
@@ -196,7 +210,7 @@ class PixelLlm:
         last = torch.tensor([len(text) for text in texts]).cumsum(0) - 1
         answer = self.model.locate(hidden[:, last], prefix, states)
         presence = torch.sigmoid(answer.presence[0]).cpu()
-        if answer.choice is None:
+        if answer.choice is None or not self.config.is_snapped:
             boxes, sure = answer_boxes(answer, None)
             return presence, boxes[0, :, None].cpu(), sure[0, :, None].cpu()
         boxes = prefix.regions.boxes.clamp(0, 1).expand(len(phrases), -1, -1)
@@ -219,24 +233,29 @@ class PixelLlm:
         ]
 
     def _join(self, writing: Writing, prefix: Prefix, region_states, size) -> GroundedCaption:
-        """Return a written text with the place of each word: that of its last token."""
+        """Return a written text with the place of each word."""
         text, owners = self.codec.decode(writing.ids)
         confidence = float(writing.logprobs.mean().exp())
-        if not text:
-            return GroundedCaption('', (), confidence)
-        places = self.model.locate(writing.hidden[None], prefix, region_states)
-        boxes, _ = answer_boxes(places, prefix.regions.boxes if prefix.regions is not None else None)
+        words = self._place(text, owners, writing.hidden[None], (prefix, region_states), size) if text else ()
+        return GroundedCaption(text, words, confidence)
+
+    def _place(self, text: str, owners: Sequence[int], hidden, seen, size) -> tuple[GroundedWord, ...]:
+        """Return the words of a text, each with the place of its last token; ``owners`` says whose each token is."""
+        prefix, region_states = seen
+        places = self.model.locate(hidden, prefix, region_states)
+        regions = prefix.regions if self.config.is_snapped else None
+        boxes, _ = answer_boxes(places, None if regions is None else regions.boxes)
         presence = torch.sigmoid(places.presence[0])
         words = []
         for number, word in enumerate(split_words(text)):
             token = max((i for i, owner in enumerate(owners) if owner == number), default=-1)
-            chance = float(presence[token])
-            if token < 0 or chance < self.limits['word']:
+            chance = float(presence[token]) if token >= 0 else 0.0
+            if chance < self.limits['word']:
                 words.append(GroundedWord(word, None, None, 1 - chance))
                 continue
             x0, y0, x1, y1 = _to_pixels(boxes[0, token], size)
             words.append(GroundedWord(word, ((x0 + x1) / 2, (y0 + y1) / 2), (x0, y0, x1, y1), chance))
-        return GroundedCaption(text, tuple(words), confidence)
+        return tuple(words)
 
 
 def prepare_pictures(pictures: Sequence[np.ndarray], shape, size_px: int) -> torch.Tensor:

@@ -127,12 +127,17 @@ class ImageEncoder(nn.Module):
         self.width = sum(tower.width for tower in towers)
         self.grid = max(tower.grid for tower in towers)
         self.size_px = max(tower.size_px for tower in towers)
-        self.boxer = next((tower for tower in reversed(towers) if tower.box_head), None)
-        if self.boxer is not None and self.boxer.grid != self.grid:
-            raise ConfigError(f'the stream with boxes has {self.boxer.grid} tokens a side, the other {self.grid}; swap')
-        self.objectness = nn.Sequential(nn.Linear(self.width, 64), nn.GELU(), nn.Linear(64, 1)) if self.boxer else None
+        boxer = self.boxer
+        if boxer is not None and boxer.grid != self.grid:
+            raise ConfigError(f'the stream with boxes has {boxer.grid} tokens a side, the other {self.grid}; swap')
+        self.objectness = nn.Sequential(nn.Linear(self.width, 64), nn.GELU(), nn.Linear(64, 1)) if boxer else None
         steps = (torch.arange(self.grid) + 0.5) / self.grid
         self.centres = torch.stack([steps.repeat(self.grid), steps.repeat_interleave(self.grid)], -1)
+
+    @property
+    def boxer(self) -> VisionTower | None:
+        """Return the stream that has boxes, the localiser where both have."""
+        return next((tower for tower in (self.localiser, self.semantic) if tower and tower.box_head), None)
 
     def forward(self, pixels: torch.Tensor, kept: torch.Tensor | None = None) -> ImageFeatures:
         """Return the features of (B, 3, S, S) normalised pictures; ``kept`` (B, K) chooses tokens of the grid."""

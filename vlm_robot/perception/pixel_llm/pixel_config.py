@@ -53,7 +53,7 @@ class AdaptorConfig:
     tokens: int = 16  # learned tokens; the paper has 32
     depth: int = 2  # two-way layers; the paper has 6
     heads: int = 6
-    mlp_width: int = 384
+    mlp_width: int = 256
     downsample: int = 2  # attention between tokens and image runs at width / downsample
 
     def __post_init__(self) -> None:
