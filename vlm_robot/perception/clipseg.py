@@ -91,6 +91,7 @@ class ClipSegSegmenter:
         own = read_settings(Path(folder))
         self.threshold = own.threshold if self.config.threshold < 0 else self.config.threshold
         self.presence = own.presence if self.config.presence < 0 else self.config.presence
+        self.width = int(self.model.clip.projection_dim)
         self.text_limit = self.model.config.text_config.max_position_embeddings
         self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
@@ -172,12 +173,11 @@ class ClipSegSegmenter:
         by_picture = iter(self.embed_pictures([q for q in queries if isinstance(q, PicturePrompt)]))
         rows = []
         for query, name in zip(queries, texts, strict=True):
-            text = next(by_text) if name else None
-            if not isinstance(query, PicturePrompt):
-                rows.append(text)
-                continue
-            shown = next(by_picture)
-            rows.append(shown if text is None else query.text_share * text + (1 - query.text_share) * shown)
+            parts = [next(by_text)] if name else []
+            if isinstance(query, PicturePrompt):
+                parts.append(next(by_picture))
+            share = query.text_share if isinstance(query, PicturePrompt) else 1.0
+            rows.append(parts[0] if len(parts) == 1 else share * parts[0] + (1 - share) * parts[1])
         return torch.stack(rows)
 
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
@@ -191,12 +191,12 @@ class ClipSegSegmenter:
                 self._texts.move_to_end(text)
             while len(self._texts) > self.config.cached_texts:
                 self._texts.popitem(last=False)
-        return torch.stack(rows) if rows else torch.zeros(0, self.model.config.projection_dim)
+        return torch.stack(rows) if rows else torch.zeros(0, self.width)
 
     def embed_pictures(self, prompts: Sequence[PicturePrompt]) -> torch.Tensor:
         """Return (N, D), the projected class tokens of the prompts' crops."""
         if not prompts:
-            return torch.zeros(0, self.model.config.projection_dim)
+            return torch.zeros(0, self.width)
         with self._lock, torch.inference_mode():
             return self.model.clip.get_image_features(self.preprocess([p.cut() for p in prompts])).pooler_output
 

@@ -29,7 +29,7 @@ class SegmenterSettings:
     presence: float = 0.5  # 0..1, least score at which anything is there
 
 
-def load_checkpoint(folder: str, dtype: torch.dtype) -> tuple[CLIPSegForImageSegmentation, Any]:
+def load_checkpoint(folder: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """Return model and processor; raise ModelError when they are missing, incomplete or of another family."""
     how = (
         f"'{folder}'; allowed: 'shipped', a folder with a CLIPSeg checkpoint, or a hub name such as "

@@ -1,9 +1,9 @@
 """
 Batches for the segmenter: pictures with several prompts each, by words, by a crop of another picture, or by both.
 
-A prompt names all things that fit it; their union is the target. About half of the prompts name nothing in their
-picture: the right colour of the wrong shape, the right shape in a colour that is not there, unknown nouns. Things that
-are too hidden to judge weigh nothing.
+A prompt names all things that fit it; their union is the target. Half of the prompts name nothing in their picture,
+most of them a near miss: the right colour of the wrong shape, the right shape in a colour that is not there. Things
+that are too hidden to judge weigh nothing.
 """
 
 from __future__ import annotations
@@ -18,25 +18,12 @@ import torch
 from vlm_robot.perception.visual_prompts import cut_prompt
 from vlm_robot.training.owlvit_batches import cut_patches, MEAN, STD
 from vlm_robot.training.owlvit_data import GRID, PATCH_PX, SIDE_PX
-from vlm_robot.training.owlvit_phrases import (
-    COLOUR_NAMES,
-    COLOUR_WORDS,
-    GENERIC_WORDS,
-    match_phrases,
-    Phrase,
-    sample_absent,
-    SHAPE_WORDS,
-)
+from vlm_robot.training.picture_phrases import canonical_phrase, PicturePhrase, sample_picture_phrases
 from vlm_robot.training.pictures import Picture, PictureThing
-from vlm_robot.training.sight_separation import list_colours, pick, Wordings
-from vlm_robot.vocabulary import SHAPES
+from vlm_robot.training.sight_separation import pick
 
-NAMINGS = Wordings(
-    trained=('{}', '{}', '{}', 'the {}', 'a {}', 'an {}', 'photo of a {}', 'a photo of a {}', 'picture of a {}',
-             'the {} on the table', 'my {}', 'small {}'),
-    kept=('a photo of the {}', 'an image of a {}', 'a {} on a table', 'one {}', 'photo of the {}'),
-)  # fmt: skip
 RING = np.ones((3, 3), np.uint8)
+CROP_PX = 250  # visible pixels of a thing that is clear enough to be shown as a prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,58 +49,6 @@ class SegmentationBatch:
     weight: torch.Tensor
 
 
-def name_thing(colour: int, shape: int, split: str, rng: np.random.Generator) -> Phrase:
-    """Return a phrase for a colour and a shape (indices, -1 for any) in the words that a split may use."""
-    noun = pick(rng, GENERIC_WORDS) if shape < 0 else pick(rng, SHAPE_WORDS[SHAPES[shape]])
-    words = noun if colour < 0 else f'{pick(rng, COLOUR_WORDS[COLOUR_NAMES[colour]])} {noun}'
-    return Phrase(NAMINGS.pick(split, rng)[0].format(words), colour, shape)
-
-
-def index_things(things: Sequence[PictureThing]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (N,) indices of the things' colours and of their shapes."""
-    colours = np.array([COLOUR_NAMES.index(thing.colour) for thing in things], int)
-    return colours, np.array([SHAPES.index(thing.shape) for thing in things], int)
-
-
-def choose_phrases(picture: Picture, count: int, rng: np.random.Generator) -> list[Phrase]:
-    """Return training prompts for a picture: half of what it shows, the rest wider, near misses and unknown nouns."""
-    colours, shapes = index_things([thing for thing in picture.things if thing.is_clear])
-    labels = list(dict.fromkeys(zip(colours.tolist(), shapes.tolist(), strict=True)))
-    chosen = [name_thing(*labels[i], 'train', rng) for i in rng.permutation(len(labels))[: count // 2]]
-    while len(chosen) < count:
-        kind = rng.random()
-        colour, shape = int(rng.integers(len(COLOUR_NAMES))), int(rng.integers(len(SHAPES)))
-        if kind < 0.15:
-            chosen.append(name_thing(-1, shape, 'train', rng))
-            continue
-        if kind < 0.3:
-            chosen.append(name_thing(colour, -1, 'train', rng))
-            continue
-        if kind < 0.45:
-            chosen.append(sample_absent(rng))
-            continue
-        if kind < 0.75 and len(colours):  # a colour that is there, in the shape that it may not have
-            other = int(rng.integers(len(colours)))
-            colour, shape = int(colours[other]), 1 - int(shapes[other])
-        if COLOUR_NAMES[colour] in list_colours('train', SHAPES[shape]):
-            chosen.append(name_thing(colour, shape, 'train', rng))
-    return chosen
-
-
-def draw_targets(picture: Picture, phrases: Sequence[Phrase]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (P, H, W) bool, what each phrase names, and (P, H, W) bool, where it can be judged."""
-    height, width = picture.rgb.shape[:2]
-    target = np.zeros((len(phrases), height, width), bool)
-    judged = np.ones_like(target)
-    fits = match_phrases(phrases, *index_things(picture.things))
-    for thing, fitting in zip(picture.things, fits, strict=True):
-        if thing.is_clear:
-            target[fitting] |= thing.mask
-        else:
-            judged[fitting] &= ~thing.mask
-    return target, judged
-
-
 def select_tokens(picture: Picture, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return (K,) tokens of the grid: those of things and around them, then others at random."""
     shown = np.zeros((SIDE_PX, SIDE_PX), bool)
@@ -136,37 +71,45 @@ def make_crop(picture: Picture, thing: PictureThing, rng: np.random.Generator) -
     return normalise(cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC))
 
 
-def _choose_crops(pictures: Sequence[Picture], prompts: list[list[Phrase]], count: int, rng: np.random.Generator):
+def _choose_crops(
+    pictures: Sequence[Picture], prompts: list[list[PicturePhrase]], count: int, rng: np.random.Generator
+):
     """Show ``count`` prompts, the last ones of their pictures, by things of other pictures; return crops and places."""
-    shown = [(i, thing) for i, item in enumerate(pictures) for thing in item.things if thing.visible_px > 250]
+    shown = [(i, t) for i, item in enumerate(pictures) for t in item.things if t.visible_px > CROP_PX and t.mask.any()]
     crops, places, shares = [], [], []
     for i in rng.permutation(len(pictures))[:count]:
         labels = {thing.label for thing in pictures[i].things if thing.is_clear}
-        others = [(j, t) for j, t in shown if j != i and t.mask.any()]
+        others = [(j, thing) for j, thing in shown if j != i]
         same = [item for item in others if item[1].label in labels]
         if not others:
             continue
         j, thing = pick(rng, same if same and rng.random() < 0.65 else others)
-        colours, shapes = index_things([thing])
-        prompts[i][-1] = name_thing(int(colours[0]), int(shapes[0]), 'train', rng)
+        prompts[i][-1] = canonical_phrase(pictures[i], thing.colour, thing.shape)
         crops.append(make_crop(pictures[j], thing, rng))
         places.append((int(i), len(prompts[i]) - 1))
         shares.append(0.0 if rng.random() < 0.6 else float(rng.uniform()))
     return crops, places, shares
 
 
+def choose_prompts(picture: Picture, split: str, count: int, rng: np.random.Generator) -> list[PicturePhrase]:
+    """Return ``count`` different phrases: up to half of them name something, the rest nothing."""
+    drawn = sample_picture_phrases(picture, split, rng, present=count, absent=2 * count)
+    present = list({item.mask.tobytes(): item for item in drawn if item.is_present}.values())[: count // 2]
+    absent = [item for item in drawn if not item.is_present]
+    return [*present, *absent[: count - len(present)]]
+
+
 def make_batch(
     pictures: Sequence[Picture], prompts: int, tokens: int, crops: int, rng: np.random.Generator
 ) -> SegmentationBatch:
     """Return a batch of training pictures with prompts drawn for them."""
-    phrases = [choose_phrases(picture, prompts, rng) for picture in pictures]
+    phrases = [choose_prompts(picture, 'train', prompts, rng) for picture in pictures]
     shown, places, shares = _choose_crops(pictures, phrases, crops, rng)
     index = np.stack([select_tokens(picture, tokens, rng) for picture in pictures])
     targets, weights = [], []
-    for picture, asked, kept in zip(pictures, phrases, index, strict=True):
-        target, judged = (cut_mask_patches(masks)[:, kept] for masks in draw_targets(picture, asked))
-        targets.append(target)
-        weights.append(judged)
+    for asked, kept in zip(phrases, index, strict=True):
+        targets.append(cut_mask_patches(np.stack([item.mask for item in asked]))[:, kept])
+        weights.append(~cut_mask_patches(np.stack([item.ignore for item in asked]))[:, kept])
     texts = list(dict.fromkeys(item.text for asked in phrases for item in asked))
     return SegmentationBatch(
         torch.from_numpy(np.stack([normalise(p.rgb)[kept] for p, kept in zip(pictures, index, strict=True)])),

@@ -22,8 +22,7 @@ from transformers import CLIPSegForImageSegmentation
 from vlm_robot.errors import ConfigError
 from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector
 from vlm_robot.training.clipseg_batches import (
-    choose_phrases,
-    draw_targets,
+    choose_prompts,
     make_batch,
     normalise,
     SegmentationBatch,
@@ -118,7 +117,7 @@ class Run:
         self.model = start_from_detector(detector.model, config.seed).train()
         self.shape = build_config(detector.model.config)
         fresh = {'decoder', 'visual_projection'}
-        groups = {True: [], False: []}
+        groups: dict[bool, list] = {True: [], False: []}
         for name, parameter in self.model.named_parameters():
             if name != 'clip.logit_scale':  # of CLIP's own loss; segmentation does not use it
                 groups[bool(fresh & set(name.split('.')))].append(parameter)
@@ -141,7 +140,7 @@ class Run:
         pictures = [self.store.sample(rng) for _ in range(24)]
         index = np.stack([select_tokens(picture, 120, rng) for picture in pictures])
         patches = np.stack([normalise(p.rgb)[kept] for p, kept in zip(pictures, index, strict=True)])
-        phrases = [item.text for picture in pictures for item in choose_phrases(picture, 6, rng)]
+        phrases = [item.text for picture in pictures for item in choose_prompts(picture, 'train', 6, rng)]
         tokens = gather_texts([item.text for item in list_canonical()] + phrases, self.tokenizer)
         align_decoder(self.model, detector, torch.from_numpy(patches), torch.from_numpy(index), tokens)
 
@@ -251,16 +250,15 @@ def check(model: CLIPSegForImageSegmentation, tokenizer, pictures: list[Picture]
     rng, overlaps, alarms = np.random.default_rng(0), [], []
     for picture in pictures:
         small = resize_picture(picture, (SIDE_PX, SIDE_PX))
-        phrases = choose_phrases(small, 8, rng)
+        phrases = choose_prompts(small, 'validation', 8, rng)
         encoded = tokenizer([item.text for item in phrases], padding=True, truncation=True, return_tensors='pt')
         index = torch.arange(GRID**2)[None]
         activations, _ = embed_tokens(model, torch.from_numpy(normalise(small.rgb))[None], index)
         logits = decode(model, activations, embed_phrases(model, encoded)[None], index)[0]
-        target, judged = draw_targets(small, phrases)
-        found = spread(logits).numpy() > 0
-        for mine, truth, clear in zip(found, target, judged, strict=True):
-            if truth.any():
-                overlaps.append(float((mine & truth & clear).sum() / ((mine | truth) & clear).sum()))
+        for mine, phrase in zip(spread(logits).numpy() > 0, phrases, strict=True):
+            clear = ~phrase.ignore
+            if phrase.is_present:
+                overlaps.append(float((mine & phrase.mask & clear).sum() / ((mine | phrase.mask) & clear).sum()))
             elif clear.all():
                 alarms.append(bool(mine.any()))
     return {'miou': round(float(np.mean(overlaps)), 4), 'alarms': round(float(np.mean(alarms)), 4)}
