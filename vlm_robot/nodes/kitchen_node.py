@@ -123,11 +123,14 @@ class KitchenNode(Node):
         return result
 
     def _publish(self) -> None:
-        """Tell what is where, unless something moves."""
-        if self._closing.is_set() or not self._busy.acquire(blocking=False):
+        """Tell what is where; while something moves, which can last, only that the node lives."""
+        if self._closing.is_set():
+            return
+        if not self._busy.acquire(blocking=False):
+            self._seen.publish(DetectionArray(header=conversions.to_header(self._now(), MAP_FRAME)))
             return
         try:
-            scene: Scene = replace(self.agent.look(), stamp=self.get_clock().now().nanoseconds * 1e-9)
+            scene: Scene = replace(self.agent.look(), stamp=self._now())
             arm = self.agent.robot.arm
             hand = conversions.to_hand_state(scene.held, arm.gripper_width(), arm.tcp_pose(), scene.stamp)
             pose = self._to_pose(self.agent.robot.base.pose())
@@ -137,6 +140,9 @@ class KitchenNode(Node):
         self._hand.publish(hand)
         self._pose.publish(pose)
         self._scene.publish(conversions.to_scene(scene, describe(scene), MAP_FRAME))
+
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
 
     def _feed_back(self) -> None:
         """Tell a drive's progress; called in the thread that steps the simulator."""
@@ -148,7 +154,7 @@ class KitchenNode(Node):
             handle.publish_feedback(NavigateTo.Feedback(pose=self._to_pose(pose), distance_left=left))
 
     def _to_pose(self, pose: Pose2) -> PoseStamped:
-        message = PoseStamped(header=conversions.to_header(self.get_clock().now().nanoseconds * 1e-9, MAP_FRAME))
+        message = PoseStamped(header=conversions.to_header(self._now(), MAP_FRAME))
         message.pose.position.x, message.pose.position.y = pose[0], pose[1]
         message.pose.orientation.z, message.pose.orientation.w = math.sin(pose[2] / 2), math.cos(pose[2] / 2)
         return message
