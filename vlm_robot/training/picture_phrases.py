@@ -96,6 +96,11 @@ def fix_articles(text: str) -> str:
     return re.sub(r'\b([Aa]) (?=[aeiou](?!ne\b))', r'\1n ', text)
 
 
+def pluralise(words: str) -> str:
+    """Return the plural of a noun phrase: ``red box`` becomes ``red boxes``."""
+    return f'{words}es' if words.endswith(('x', 'sh')) else f'{words}s'
+
+
 def matches(thing: PictureThing, colour: str, shape: str) -> bool:
     """Return whether a thing is of that colour and shape; an empty word fits all."""
     return thing.colour in (colour or thing.colour,) and thing.shape in (shape or thing.shape,)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vlm_robot.training.picture_phrases import fix_articles, matches, name_things
+from vlm_robot.training.picture_phrases import fix_articles, matches, name_things, pluralise
 from vlm_robot.training.pictures import Picture, PictureThing
 from vlm_robot.training.referring_wordings import ORDINALS, WORDINGS
 from vlm_robot.training.sight_separation import pick
@@ -115,8 +115,7 @@ def say(expression: Expression, split: str, rng: np.random.Generator) -> tuple[s
     words = name_things(expression.colour, expression.shape, rng)
     anchor = expression.anchor
     other = name_things(anchor.colour, anchor.shape, rng) if anchor else ''
-    plural = f'{words}es' if words.endswith(('x', 'sh')) else f'{words}s'
-    return fix_articles(wording.format(np=words, nps=plural, a=other, ord=ORDINALS[expression.rank])), is_new
+    return fix_articles(wording.format(np=words, nps=pluralise(words), a=other, ord=ORDINALS[expression.rank])), is_new
 
 
 def place_of(thing: PictureThing, picture: Picture) -> np.ndarray:
