@@ -88,9 +88,9 @@ def draw_caption(rgb: np.ndarray, caption: GroundedCaption) -> np.ndarray:
     picture = np.ascontiguousarray(rgb).copy()
     places: list[tuple[float, float]] = []
     text = ''
-    for word, following in zip(caption.words, (*caption.words[1:], None), strict=True):
+    for position, word in enumerate(caption.words):
         text += f' {word.word}'
-        if word.point_px is not None and not _is_near(word, following):
+        if word.point_px is not None and not _is_near(word, caption.words[position + 1 : position + 2]):
             places.append(word.point_px)
             text += f'[{len(places)}]'
     for number, (x, y) in enumerate(places, start=1):
@@ -105,11 +105,10 @@ def draw_caption(rgb: np.ndarray, caption: GroundedCaption) -> np.ndarray:
     return np.concatenate([picture, strip])
 
 
-def _is_near(word: GroundedWord, following: GroundedWord | None) -> bool:
+def _is_near(word: GroundedWord, following: Sequence[GroundedWord]) -> bool:
     """Return whether the next word speaks of the same place, as ``red`` and ``block`` do."""
-    if following is None or following.point_px is None or word.point_px is None:
-        return False
-    return float(np.hypot(*np.subtract(word.point_px, following.point_px))) < SAME_PX
+    points = [item.point_px for item in (word, *following) if item.point_px is not None]
+    return len(points) > 1 and float(np.hypot(*np.subtract(*points))) < SAME_PX
 
 
 def choose_colour(label: str) -> tuple[int, int, int]:
