@@ -106,17 +106,22 @@ def test_empty_and_mistyped_arrays_are_refused():
 
 def test_calibration_comes_back():
     intrinsics = intrinsics_of(640, 480, 40.0)
-    assert c.from_camera_info(c.to_camera_info(intrinsics, HEADER)) == intrinsics
+    assert c.from_camera_info(c.to_camera_info(intrinsics, HEADER)).fit(640, 480) == intrinsics
 
 
-@pytest.mark.parametrize('fault', ['uncalibrated', 'distorted'])
-def test_calibration_that_is_no_pinhole_is_refused(fault):
+def test_lens_binning_and_crop_of_a_camera_are_heard():
     info = c.to_camera_info(intrinsics_of(640, 480, 40.0), HEADER)
-    if fault == 'uncalibrated':
-        info.k = [0.0] * 9
-    else:
-        info.d = [0.1, 0.0, 0.0, 0.0, 0.0]
-    with pytest.raises(ImageError):
+    info.d, info.binning_x, info.binning_y = [0.1, 0.0, 0.0, 0.0, 0.0], 2, 2
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = 20, 10, 400, 300
+    found = c.from_camera_info(info)
+    assert found.is_bent and found.crop_px == (20, 10, 400, 300) and found.binning == (2, 2)
+    assert found.fit(200, 150).fx_px == pytest.approx(info.k[0] / 2)
+
+
+def test_a_camera_without_calibration_is_refused():
+    info = c.to_camera_info(intrinsics_of(640, 480, 40.0), HEADER)
+    info.k = [0.0] * 9
+    with pytest.raises(ImageError, match='calibrate'):
         c.from_camera_info(info)
 
 
@@ -163,12 +168,26 @@ def test_rgbd_images_come_back():
     assert (back.intrinsics, back.stamp, back.camera) == (frame.intrinsics, frame.stamp, frame.camera)
 
 
-def test_depth_that_does_not_belong_to_the_picture_is_refused():
-    frame = d.RgbdImage(
-        np.zeros((4, 6, 3), np.uint8), np.zeros((2, 3), np.float32), intrinsics_of(6, 4, 40.0), np.eye(4), 0.0
+def frame_with(rgb_size, depth_size):
+    return d.RgbdImage(
+        np.zeros((*rgb_size, 3), np.uint8), np.ones(depth_size, np.float32), intrinsics_of(6, 4, 40.0), np.eye(4), 0.0
     )
+
+
+def test_depth_that_does_not_belong_to_the_picture_is_refused():
     with pytest.raises(ImageError, match='depth'):
-        c.from_frame('top', *c.to_frame(frame))
+        c.from_frame('top', *c.to_frame(frame_with((4, 6), (3, 3))))
+
+
+def test_smaller_depth_is_brought_to_the_picture():
+    assert c.from_frame('top', *c.to_frame(frame_with((4, 6), (2, 3)))).depth.shape == (4, 6)
+
+
+def test_a_bent_picture_comes_straight():
+    colour, depth, info, pose = c.to_frame(frame_with((4, 6), (4, 6)))
+    info.d = [0.9, 0.0, 0.0, 0.0, 0.0]
+    frame = c.from_frame('top', colour, depth, info, pose)
+    assert (frame.depth == 0).any() and frame.intrinsics == intrinsics_of(6, 4, 40.0)
 
 
 def test_scenes_come_back():

@@ -17,6 +17,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 
+from vlm_robot.camera.optics import Calibration, match_size
 from vlm_robot.datatypes import (
     Decision,
     Detection,
@@ -35,7 +36,7 @@ from vlm_robot.datatypes import (
     TaskResult,
     WorldState,
 )
-from vlm_robot.errors import ImageError, MotionError
+from vlm_robot.errors import MotionError
 from vlm_robot.geometry import build_transform, to_quaternion
 from vlm_robot.nodes import pixels
 from vlm_robot_interfaces import msg as msgs
@@ -72,14 +73,17 @@ def to_camera_info(intrinsics: Intrinsics, header: Header) -> CameraInfo:
     return message
 
 
-def from_camera_info(message: CameraInfo) -> Intrinsics:
-    """Return the pinhole; raise ImageError when the camera is uncalibrated or the lens bends."""
-    k = [float(value) for value in message.k]
-    if k[0] <= 0 or k[4] <= 0:
-        raise ImageError(f'camera_info has focal lengths {k[0]}, {k[4]}; calibrate the camera (both must be above 0)')
-    if any(abs(value) > 1e-6 for value in message.d):
-        raise ImageError(f'camera_info has lens distortion {list(message.d)}; use the rectified image topics')
-    return Intrinsics(message.width, message.height, k[0], k[4], k[2], k[5])
+def from_camera_info(message: CameraInfo) -> Calibration:
+    """Return the calibration; raise ImageError when the camera is uncalibrated or its model is not known."""
+    roi = message.roi
+    return Calibration(
+        (message.width, message.height),
+        tuple(float(message.k[index]) for index in (0, 4, 2, 5)),
+        message.distortion_model,
+        tuple(float(value) for value in message.d),
+        (roi.x_offset, roi.y_offset, roi.width, roi.height),
+        (message.binning_x or 1, message.binning_y or 1),
+    )
 
 
 def to_pose(T: np.ndarray) -> Pose:
@@ -137,11 +141,17 @@ def to_frame(frame: RgbdImage, prefix: str = '') -> tuple[Image, Image, CameraIn
 
 
 def from_frame(camera: str, colour: Image, depth: Image, info: CameraInfo, pose: PoseStamped) -> RgbdImage:
-    """Return one frame of a camera; raise ImageError when its parts do not belong together."""
-    rgb, metres, intrinsics = pixels.from_colour(colour), pixels.from_depth(depth), from_camera_info(info)
-    size = (intrinsics.height_px, intrinsics.width_px)
-    if rgb.shape[:2] != size or metres.shape != size:
-        raise ImageError(f'colour {rgb.shape[:2]}, depth {metres.shape} and camera_info {size} differ in size')
+    """
+    Return one frame of a camera, straightened where the lens bends.
+
+    Colour and depth must show the same part of the scene; depth may be smaller or larger.
+
+    :raises ImageError: the parts do not belong together.
+    """
+    rgb, metres, calibration = pixels.from_colour(colour), pixels.from_depth(depth), from_camera_info(info)
+    intrinsics = calibration.fit(colour.width, colour.height)
+    metres = match_size(metres, colour.width, colour.height)
+    rgb, metres = calibration.rectify(rgb), calibration.rectify(metres, nearest=True)
     return RgbdImage(rgb, metres, intrinsics, from_pose(pose.pose), to_seconds(colour.header.stamp), camera)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from vlm_robot.camera.calibration import Calibration, match_size
+from vlm_robot.camera.optics import Calibration, match_size
 from vlm_robot.errors import ImageError
 
 K = (500.0, 510.0, 310.0, 250.0)
