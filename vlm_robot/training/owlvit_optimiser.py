@@ -41,7 +41,7 @@ class MixedOptimiser:
         self.average, self.matrix_rate, self.steps = average, matrix_rate, 0
         self._shapes: dict[tuple[int, ...], list[str]] = defaultdict(list)
         for name, p in self.parameters:
-            if 'encoder.layers' in name and p.ndim == 2:
+            if 'encoder.layer' in name and p.ndim == 2:  # OWL-ViT: layers; ViLT: layer
                 self._shapes[tuple(p.shape)].append(name)
         matrices = {name for names in self._shapes.values() for name in names}
         self.momenta = {name: torch.zeros_like(self.masters[name]) for name in matrices}

@@ -1,0 +1,181 @@
+"""
+A small ViLT from transformers' own classes: configuration, words, start from the detector, a fast training pass.
+
+Architecture and names are the stock ones (Kim, Son and Kim, arXiv 2102.03334), so ``from_pretrained`` and
+``AutoProcessor`` read the result. The first encoder layers and the patch embedding start from the shipped
+OWL-ViT's image tower, whose layers are of the same kind; words, further layers and the answer head are new.
+
+The stock pass reads a picture again for every question. The training pass here lets several questions ride on one
+picture: the first sees the picture and is seen by it, exactly as in the stock pass; the others see the picture and
+themselves, and the picture does not see them. With one question it is the stock pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from transformers import BertTokenizer, ViltConfig, ViltForQuestionAnswering, ViltProcessor
+from transformers.models.owlvit.image_processing_owlvit import OwlViTImageProcessor
+
+from vlm_robot.training.owlvit_data import PATCH_PX, SIDE_PX
+
+TEXT_TOKENS = 40
+PAD, UNKNOWN, CLASS, SEPARATOR, MASK = '[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'
+USUAL_SPREAD = 0.44  # of the tower's embedded tokens before its norm: the median over training pictures
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789?.,!'-"
+
+
+def build_tokenizer(words: Sequence[str]) -> BertTokenizer:
+    """Return a WordPiece tokenizer that knows these words whole and spells all others."""
+    letters = [*LETTERS, *(f'##{letter}' for letter in LETTERS)]
+    pieces = [PAD, UNKNOWN, CLASS, SEPARATOR, MASK, *letters, *sorted({word.lower() for word in words})]
+    vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    return BertTokenizer(vocab=vocabulary, do_lower_case=True, model_max_length=TEXT_TOKENS)
+
+
+def build_config(tokenizer: BertTokenizer, answers: Sequence[str], layers: int) -> ViltConfig:
+    """Return the shape of the shipped model: 320 px, 16 px patches, layers of 192, one label per question."""
+    return ViltConfig(
+        vocab_size=len(tokenizer), hidden_size=192, num_hidden_layers=layers, num_attention_heads=3,
+        intermediate_size=576, hidden_act='gelu', layer_norm_eps=1e-5, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0, image_size=SIDE_PX, patch_size=PATCH_PX, max_image_length=-1,
+        max_position_embeddings=TEXT_TOKENS, pad_token_id=tokenizer.pad_token_id,
+        problem_type='single_label_classification', id2label=dict(enumerate(answers)),
+        label2id={answer: i for i, answer in enumerate(answers)},
+    )  # fmt: skip
+
+
+def build_processor(tokenizer: BertTokenizer) -> ViltProcessor:
+    """Return the processor: pixels as the detector takes them, squashed to a square and normalised as CLIP does."""
+    size = {'height': SIDE_PX, 'width': SIDE_PX}
+    return ViltProcessor(OwlViTImageProcessor(size=size, crop_size=size), tokenizer)
+
+
+@torch.no_grad()
+def start_from(model: ViltForQuestionAnswering, tower: nn.Module, seed: int) -> None:
+    """
+    Set the weights: the first layers as in a CLIP image tower of the same width, the rest small and random.
+
+    ViLT has no norm between the embedding and the first layer, the tower has one: its mean and gain are folded
+    into the embedding, its division by each token's spread becomes one by the usual spread.
+
+    :param tower: ``vision_model`` of an OWL-ViT.
+    """
+    torch.manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=module.in_features**-0.5)
+            nn.init.zeros_(module.bias)
+    text = model.vilt.embeddings.text_embeddings
+    for table in (text.word_embeddings, text.position_embeddings, text.token_type_embeddings):
+        nn.init.normal_(table.weight, std=0.3)
+    nn.init.zeros_(model.vilt.embeddings.token_type_embeddings.weight)
+    model.classifier[3].weight.mul_(0.1)
+    for layer in model.vilt.encoder.layer:
+        layer.attention.output.dense.weight.mul_(0.3)
+        layer.output.dense.weight.mul_(0.3)
+    for mine, theirs in zip(model.vilt.encoder.layer, tower.encoder.layers, strict=False):
+        _copy_layer(mine, theirs)
+    _fold_embedding(model.vilt.embeddings, tower)
+
+
+def _copy_layer(mine: nn.Module, theirs: nn.Module) -> None:
+    attention = theirs.self_attn
+    pairs = [
+        (mine.attention.attention.query, attention.q_proj), (mine.attention.attention.key, attention.k_proj),
+        (mine.attention.attention.value, attention.v_proj), (mine.attention.output.dense, attention.out_proj),
+        (mine.intermediate.dense, theirs.mlp.fc1), (mine.output.dense, theirs.mlp.fc2),
+        (mine.layernorm_before, theirs.layer_norm1), (mine.layernorm_after, theirs.layer_norm2),
+    ]  # fmt: skip
+    for to, of in pairs:
+        to.weight.copy_(of.weight)
+        to.bias.copy_(of.bias)
+
+
+def _fold_embedding(mine: nn.Module, tower: nn.Module) -> None:
+    theirs, norm = tower.embeddings, tower.pre_layernorm
+    gain = norm.weight / USUAL_SPREAD
+
+    def fold(rows: torch.Tensor) -> torch.Tensor:
+        return (rows - rows.mean(-1, keepdim=True)) * gain
+
+    kernel = theirs.patch_embedding.weight  # (D, 3, P, P)
+    folded = fold(kernel.flatten(1).T).T
+    mine.patch_embeddings.projection.weight.copy_(folded.view_as(kernel))
+    mine.patch_embeddings.projection.bias.copy_(norm.bias)
+    mine.position_embeddings.copy_(fold(theirs.position_embedding.weight)[None])
+    mine.cls_token.copy_(fold(theirs.class_embedding[None])[None] + norm.bias)
+
+
+def answer_logits(
+    model: ViltForQuestionAnswering, patches: torch.Tensor, index: torch.Tensor, ids: torch.Tensor
+) -> torch.Tensor:
+    """
+    Return (B, Q, A) float32 logits of Q questions about each of B pictures; the first is read as the stock pass does.
+
+    :param patches: (B, K, 3 * PATCH_PX**2) normalised pixels in the model's type.
+    :param index: (B, K) which token of the grid each patch is.
+    :param ids: (B, Q, T) tokens of the questions, padded.
+    """
+    embeddings = model.vilt.embeddings
+    batch, questions, length = ids.shape
+    kinds = embeddings.token_type_embeddings.weight
+    places = embeddings.position_embeddings[0]
+    projection = embeddings.patch_embeddings.projection
+    pixels = patches @ projection.weight.flatten(1).T + projection.bias + places[index + 1]
+    first = (embeddings.cls_token + places[:1]).expand(batch, 1, -1)
+    picture = torch.cat([first, pixels], 1) + kinds[1]
+    text = embeddings.text_embeddings(ids.flatten(0, 1)).view(batch, questions, length, -1) + kinds[0]
+    is_pad = ids == model.config.pad_token_id
+    for layer in model.vilt.encoder.layer[:-1]:
+        picture, text = _run_layer(layer, picture, text, is_pad)
+    text = _run_layer(model.vilt.encoder.layer[-1], picture, text, is_pad, is_last=True)[1]
+    pooled = model.vilt.pooler(model.vilt.layernorm(text.flatten(0, 1)))
+    return model.classifier(pooled).float().view(batch, questions, -1)
+
+
+def _run_layer(layer, picture: torch.Tensor, text: torch.Tensor, is_pad: torch.Tensor, is_last: bool = False):
+    """Return picture (B, N, D) and text (B, Q, T, D) after a layer; after the last only each question's first token."""
+    attention = layer.attention.attention
+    batch, _, length, width = text.shape
+    heads = attention.num_attention_heads
+    count = picture.shape[1]
+    normed = layer.layernorm_before(torch.cat([picture, text.flatten(1, 2)], 1))
+    key, value = (
+        part(normed).view(batch, -1, heads, width // heads).transpose(1, 2) for part in (attention.key, attention.value)
+    )
+    asking = normed
+    if is_last:
+        asking = normed[:, count:].view(text.shape)[:, :, 0]
+    query = attention.query(asking).view(batch, -1, heads, width // heads).transpose(1, 2)
+    query = query * (width // heads) ** -0.5
+    if is_last:
+        seen = _attend_text(query, key, value, is_pad, count)
+        x = text[:, :, 0]
+    else:
+        one = count + length
+        bias = torch.zeros(batch, 1, 1, one, dtype=text.dtype)
+        bias[:, 0, 0, count:].masked_fill_(is_pad[:, 0], -1e4)
+        weights = torch.softmax(query[:, :, :count] @ key[:, :, :one].transpose(-1, -2) + bias, -1)
+        seen = torch.cat([weights @ value[:, :, :one], _attend_text(query[:, :, count:], key, value, is_pad, count)], 2)
+        x = torch.cat([picture, text.flatten(1, 2)], 1)
+    x = x + layer.attention.output.dense(seen.transpose(1, 2).flatten(2))
+    x = x + layer.output.dense(layer.intermediate(layer.layernorm_after(x)))
+    if is_last:
+        return picture, x[:, :, None]
+    return x[:, :count], x[:, count:].view(text.shape)
+
+
+def _attend_text(query, key, value, is_pad, count: int) -> torch.Tensor:
+    """Return what each question reads in the picture and in itself: (B, H, Q * R, d) for R query rows a question."""
+    batch, questions, length = is_pad.shape
+    heads, size = key.shape[1], key.shape[3]
+    own_key, own_value = (x[:, :, count:].view(batch, heads, questions, length, size) for x in (key, value))
+    own_query = query.view(batch, heads, questions, -1, size)
+    bias = torch.zeros(is_pad.shape, dtype=query.dtype).masked_fill_(is_pad, -1e4)[:, None, :, None]
+    own = (own_query @ own_key.transpose(-1, -2) + bias).flatten(2, 3)
+    weights = torch.softmax(torch.cat([query @ key[:, :, :count].transpose(-1, -2), own], -1), -1)
+    of_text = weights[..., count:].unflatten(2, (questions, -1)) @ own_value
+    return weights[..., :count] @ value[:, :, :count] + of_text.flatten(2, 3)
