@@ -2,8 +2,9 @@
 Train the shipped answerer on questions about simulator scenes, from the detector's image tower; stop and resume.
 
 Several questions ride on each picture (``vilt_model``). At first only the busiest tokens of a picture are looked at; in
-the last part of the time all of them, with fewer questions, as when the model is used. The rates fall with
-the processor time used, so a run ends when its minutes are over and a busy machine costs time but no learning. Recipe and reasons: the model card beside the checkpoint.
+the last part of the time all of them, with fewer questions, as when the model is used. The rates fall with the
+processor time used: a run ends when its minutes are over, and a busy machine costs time but no learning. Recipe and
+reasons: the model card beside the checkpoint.
 """
 
 from __future__ import annotations
