@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vlm_robot.datatypes import Decision, Plan, Scene, TaskResult
+from vlm_robot.planning.anaphora import recall_places
 from vlm_robot.planning.binding import find_moves, Move
 from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.program_prompt import Turn
@@ -90,7 +91,9 @@ class Listener:
     def _understand(self, sentence: str, scene: Scene) -> Understood:
         if sentence not in self.heard:
             model = getattr(self._planner, 'model', None)
-            self.heard[sentence] = understand(sentence, scene, ask_model(model) if model else None)
+            found = understand(sentence, scene, ask_model(model) if model else None)
+            text, notes = recall_places(found.text, self.dialogue.turns)
+            self.heard[sentence] = replace(found, text=text, notes=(*found.notes, *notes))
         return self.heard[sentence]
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
