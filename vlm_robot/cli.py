@@ -21,7 +21,7 @@ from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.evaluation import commands, detecting, looking, talking
 from vlm_robot.resources import find_scenario
-from vlm_robot.training import vilt_commands
+from vlm_robot.training import pixel_llm_commands, vilt_commands
 
 app = typer.Typer(
     name='vlm-robot',
@@ -220,6 +220,10 @@ def measure_owlvit(
     report = measure(OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
     console.print_json(data=report)
     write_json_file(report, json_file)
+
+
+train_app.command('pixel_llm')(pixel_llm_commands.train_pixel_llm)
+measure_app.command('pixel_llm')(pixel_llm_commands.measure_pixel_llm)
 
 
 def main() -> None:

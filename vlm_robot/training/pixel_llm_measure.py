@@ -160,11 +160,8 @@ def count_words(tally: Tally, rivals: Rivals, picture: Picture, split: str, rng:
         thing = picture.things[target.thing]
         centre = np.array(thing.centre_px)
         is_only = sum(other.label == thing.label for other in picture.things) == 1
-        guesses = {
-            '': placed[i].point_px,
-            ' regressed': straight[i].point_px,
-            ' at the middle': (width / 2, height / 2),
-        }
+        middle = (width / 2, height / 2)
+        guesses = {'': placed[i].point_px, ' regressed': straight[i].point_px, ' at the middle': middle}
         if rivals.detector:
             guesses[' by string match'] = match_words(rivals.detector, picture.rgb, thing.label)
         for name, point in guesses.items():

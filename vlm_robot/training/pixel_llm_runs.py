@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from vlm_robot.errors import ConfigError
-from vlm_robot.perception.owlvit import SHIPPED as TOWER
+from vlm_robot.language.smollm import ensure_smollm2, SMOLLM2
 from vlm_robot.perception.pixel_llm.grounder import PixelLlm, PixelLlmConfig, prepare_pictures
 from vlm_robot.perception.pixel_llm.location_encoder import LocationPrompts
 from vlm_robot.perception.pixel_llm.pixel_config import read_shape, write_shape
@@ -25,7 +26,7 @@ from vlm_robot.perception.pixel_llm.pixel_text import TextCodec
 from vlm_robot.training.picture_store import PictureStore
 from vlm_robot.training.pixel_llm_batches import build_rows, IGNORED, PlacedText
 from vlm_robot.training.pixel_llm_loss import text_loss
-from vlm_robot.training.pixel_llm_start import start_model
+from vlm_robot.training.pixel_llm_start import start_model, start_named_model
 from vlm_robot.training.pixel_llm_texts import list_pixel_words, make_source, sample_absent_text
 from vlm_robot.training.pixel_llm_training import ExampleSource, PixelRun, PixelTrainingConfig
 from vlm_robot.training.referring import sample_referring
@@ -42,12 +43,14 @@ class PixelRunConfig:
     :param store: folder of renderings; None: the run's own.
     :param views: how many training tables are rendered where the folder lacks them.
     :param training: of the joint learning.
+    :param language: a causal language model by folder or name that is frozen and gets LoRA, instead of a small one.
     """
 
     training: PixelTrainingConfig
     store: Path | None = None
     views: int = 4000
     check_pictures: int = 60
+    language: str = ''
 
     def __post_init__(self) -> None:
         """Refuse runs without data."""
@@ -60,21 +63,28 @@ def train(config: PixelRunConfig) -> Path:
     folder = config.training.folder
     store_folder = config.store or folder
     source = make_source(PictureStore(store_folder, 'train', config.views))
-    model, codec = begin(folder, config.training.seed, source)
+    base = str(ensure_smollm2()) if config.language == SMOLLM2 else config.language
+    model, codec = begin(folder, config.training.seed, source, config.language, base)
     PixelRun(config.training, model, codec, source).learn()
-    choose_thresholds(folder / 'checkpoint', PictureStore(store_folder, 'validation', config.check_pictures))
+    told = folder / 'checkpoint' / 'training.json'
+    told.write_text(json.dumps(json.loads(told.read_text()) | {'views': config.views}, indent=1) + '\n')
+    choose_thresholds(folder / 'checkpoint', PictureStore(store_folder, 'validation', config.check_pictures), base)
     return folder / 'checkpoint'
 
 
-def begin(folder: Path, seed: int, source: ExampleSource, tower: Path = TOWER) -> tuple[PixelLlmModel, TextCodec]:
+def begin(
+    folder: Path, seed: int, source: ExampleSource, language: str = '', base: str = ''
+) -> tuple[PixelLlmModel, TextCodec]:
     """Return the model that joint learning starts from: made once, then read from the run's folder."""
     first = folder / 'start'
-    if (first / 'config.json').is_file():
-        return load(first)
-    model, codec = start_model(list_pixel_words(), seed, tower)
-    learn_language(model, codec, source, seed, LANGUAGE_STEPS)
-    save(model, codec, first)
-    return load(first)
+    if not (first / 'config.json').is_file():
+        if language:
+            model, codec = start_named_model(language, base, seed)
+        else:
+            model, codec = start_model(list_pixel_words(), seed)
+            learn_language(model, codec, source, seed, LANGUAGE_STEPS)
+        save(model, codec, first)
+    return load(first, base)
 
 
 def learn_language(model: PixelLlmModel, codec: TextCodec, source: ExampleSource, seed: int, steps: int) -> list[float]:
@@ -111,13 +121,13 @@ def measure_language(model: PixelLlmModel, codec: TextCodec, texts: Sequence[Pla
 
 
 @torch.inference_mode()
-def choose_thresholds(folder: Path, store: PictureStore) -> dict[str, float]:
+def choose_thresholds(folder: Path, store: PictureStore, base: str = '') -> dict[str, float]:
     """
     Set the checkpoint's thresholds from validation pictures and return them.
 
     Presence: where as many named things are refused as absent ones are found. Objects: where F1 is best.
     """
-    grounder = PixelLlm(PixelLlmConfig(model=str(folder), presence=0.0, object_score=0.0))
+    grounder = PixelLlm(PixelLlmConfig(str(folder), base, presence=0.0, object_score=0.0))
     there: list[float] = []
     absent: list[float] = []
     marks: list[tuple[float, bool]] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import OwlViTForObjectDetection
+from transformers import AutoTokenizer, OwlViTForObjectDetection
 
 from vlm_robot.perception.owlvit import SHIPPED
 from vlm_robot.perception.pixel_llm.pixel_config import (
@@ -40,12 +40,12 @@ def build_shape(vocabulary: int, tower: Path = SHIPPED, language: str = '') -> P
     vision = OwlViTForObjectDetection.config_class.from_pretrained(tower).vision_config
     keys = ('hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads', 'image_size', 'patch_size')
     settings = {key: getattr(vision, key) for key in (*keys, 'hidden_act')}
-    small = DecoderConfig(settings=LLAMA | {'vocab_size': vocabulary, 'pad_token_id': 0, 'eos_token_id': 2})
+    small = LLAMA | {'vocab_size': vocabulary, 'pad_token_id': 0, 'eos_token_id': 2}
     return PixelLlmShape(
         semantic=TowerConfig('owlvit', settings, FROZEN_LAYERS),
         localiser=TowerConfig('owlvit', settings, -1, has_boxes=True),
         adaptor=AdaptorConfig(),
-        language=DecoderConfig(language, train='lora') if language else small,
+        language=DecoderConfig(language, train='lora') if language else DecoderConfig(settings=small),
         contexts=dict(CONTEXTS),
     )
 
@@ -57,6 +57,18 @@ def start_model(words, seed: int, tower: Path = SHIPPED) -> tuple[PixelLlmModel,
     model = PixelLlmModel(build_shape(len(tokenizer), tower))
     copy_towers(model, tower)
     return model, TextCodec(tokenizer, CONTEXTS)
+
+
+def start_named_model(name: str, base: str, seed: int, tower: Path = SHIPPED) -> tuple[PixelLlmModel, TextCodec]:
+    """
+    Return a new model around a named causal language model, frozen with LoRA, in the words of its own tokenizer.
+
+    :param base: where that language model lies.
+    """
+    torch.manual_seed(seed)
+    model = PixelLlmModel(build_shape(0, tower, name), base)
+    copy_towers(model, tower)
+    return model, TextCodec(AutoTokenizer.from_pretrained(base), CONTEXTS)
 
 
 def copy_towers(model: PixelLlmModel, folder: Path = SHIPPED) -> None:

@@ -125,9 +125,9 @@ class PixelRun:
     def averaged_state(self) -> dict[str, torch.Tensor]:
         """Return float32 weights: what never trained as it was, the rest averaged over the last steps."""
         state = dict(self.frozen) | self.optimiser.averages
-        tied = 'language.model.lm_head.weight'
-        if tied in state and self.model.language.model.config.tie_word_embeddings:
-            state[tied] = state['language.model.model.embed_tokens.weight']
+        learned, tied = 'language.model.model.embed_tokens.weight', 'language.model.lm_head.weight'
+        if learned in self.optimiser.averages and self.model.language.model.config.tie_word_embeddings:
+            state[tied] = state[learned]
         return state
 
     def save(self) -> None:
