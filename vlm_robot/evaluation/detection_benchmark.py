@@ -44,7 +44,7 @@ def run(model: str = 'shipped', repeats: int = 7) -> list[dict]:
     folder = str(SHIPPED) if model == 'shipped' else model
     pipe = pipeline('zero-shot-object-detection', model=folder, device='cpu', dtype='float32')
     labels = list_labels()[:: len(list_labels()) // LABELS][:LABELS]
-    rgb = _draw_table()
+    rgb = draw_table()
     picture = Image.fromarray(rgb)
     difference = compare_scores(detector, pipe, rgb, labels)
 
@@ -52,7 +52,7 @@ def run(model: str = 'shipped', repeats: int = 7) -> list[dict]:
         detector.forget_texts()
         detector.detect(rgb, labels)
 
-    theirs_s, ours_s, anew_s = _time_in_turns(
+    theirs_s, ours_s, anew_s = time_in_turns(
         [
             lambda: pipe(picture, candidate_labels=list(labels), threshold=THRESHOLD),
             lambda: detector.detect(rgb, labels),
@@ -73,7 +73,8 @@ def run(model: str = 'shipped', repeats: int = 7) -> list[dict]:
     ]
 
 
-def _draw_table() -> np.ndarray:
+def draw_table() -> np.ndarray:
+    """Return a held-out table, (480, 640, 3) uint8."""
     drawer = TableDrawer()
     try:
         return drawer.draw(sample_view('test', 3))[0].rgb
@@ -81,7 +82,7 @@ def _draw_table() -> np.ndarray:
         drawer.close()
 
 
-def _time_in_turns(calls: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+def time_in_turns(calls: Sequence[Callable[[], object]], repeats: int) -> list[float]:
     """Return the median seconds of each call; they take turns, so that a busy machine slows all of them."""
     seconds = np.zeros((repeats + 1, len(calls)))
     for turn in range(repeats + 1):

@@ -26,7 +26,7 @@ from vlm_robot.datatypes import Box, Detection
 from vlm_robot.errors import ImageError, SentenceError
 from vlm_robot.perception.boxes import compute_iou
 from vlm_robot.perception.images import check_rgb
-from vlm_robot.perception.owlvit import OwlVitDetector
+from vlm_robot.perception.owlvit import ImageFeatures, OwlVitDetector
 from vlm_robot.perception.owlvit_answers import choose
 
 NEAR_BEST = 0.8  # tokens whose box overlaps the given one at least so well, relative to the best, describe its content
@@ -46,28 +46,45 @@ class Example:
     box_xyxy_px: Box | None = None
 
 
+def find_vector(
+    detector: OwlVitDetector, features: ImageFeatures, size: tuple[int, ...], box: Box
+) -> torch.Tensor | None:
+    """
+    Return the class vector (D,) of length 1 of what stands in a box; None where the model saw no one thing there.
+
+    :param size: height and width in pixels of the picture that ``features`` came from.
+    """
+    seen = detector.compare(features, features.embeds.new_zeros(0, features.embeds.shape[-1]), [size])[0]
+    overlap = compute_iou(seen.boxes, torch.tensor([box], dtype=seen.boxes.dtype))[:, 0]
+    near = overlap >= max(LEAST_IOU, NEAR_BEST * float(overlap.max()))
+    if not near.any():
+        return None
+    vectors = features.embeds[0].float()[near.to(features.embeds.device)]
+    return torch.nn.functional.normalize((vectors * overlap[near].to(vectors)[:, None]).sum(0), dim=-1)
+
+
+def map_to_texts(detector: OwlVitDetector, vector: torch.Tensor) -> torch.Tensor:
+    """Return the vector (D,) of length 1 that a text about the same thing would have, where the checkpoint knows."""
+    if detector.example_map is None:
+        return vector
+    return torch.nn.functional.normalize(vector @ detector.example_map.to(vector), dim=-1)
+
+
 def embed_example(detector: OwlVitDetector, example: Example) -> torch.Tensor:
     """
-    Return the class vector (D,) of length 1 of what stands in the box of an example.
+    Return the query vector (D,) of length 1 of what stands in the box of an example.
 
     :raises ImageError: the box is not in the picture, or no token of the model has seen a thing there.
     """
     box = _check_box(example)
     features = detector.encode(detector.preprocess([example.rgb]))
-    seen = detector.compare(features, features.embeds.new_zeros(0, features.embeds.shape[-1]), [example.rgb.shape[:2]])
-    overlap = compute_iou(seen[0].boxes, torch.tensor([box]))[:, 0]
-    best = float(overlap.max())
-    if best < LEAST_IOU:
+    vector = find_vector(detector, features, example.rgb.shape[:2], box)
+    if vector is None:
         raise ImageError(
-            f"'{detector.name}' sees no one thing in the box {tuple(round(v) for v in box)} of the example (its "
-            f'nearest box overlaps by {best:.2f}, {LEAST_IOU} is needed); draw the box tightly around one thing'
+            f"'{detector.name}' sees no one thing in the box {tuple(round(v) for v in box)} of the example (no box "
+            f'of its own overlaps it by {LEAST_IOU}); draw the box tightly around one thing'
         )
-    near = overlap >= NEAR_BEST * best
-    vectors = features.embeds[0].float()[near.to(features.embeds.device)]
-    mean = torch.nn.functional.normalize((vectors * overlap[near].to(vectors)[:, None]).sum(0), dim=-1)
-    if detector.example_map is None:
-        return mean
-    return torch.nn.functional.normalize(mean @ detector.example_map.to(mean), dim=-1)
+    return map_to_texts(detector, vector)
 
 
 def embed_examples(detector: OwlVitDetector, examples: Sequence[Example]) -> torch.Tensor:

@@ -1,0 +1,122 @@
+"""
+Measure other ways to ask the detector, on held-out tables: by example pictures, and by wordings averaged.
+
+One-shot: for every picture and each of the 22 kinds of things, the query is a thing of that kind cut from another
+table (or five of them averaged); the answer must be the things of the same colour and shape. Examples and pictures come
+from the same split, which the detector and the map were not trained on. Beside it stands the same question by words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from vlm_robot.evaluation.detection_metrics import average_precision, false_alarm_rate, judge, recall_at
+from vlm_robot.perception.owlvit import ImageFeatures, OwlVitDetector
+from vlm_robot.perception.owlvit_answers import choose
+from vlm_robot.perception.owlvit_examples import find_vector, map_to_texts
+from vlm_robot.perception.prompt_ensemble import average_wordings, fill_templates, read_templates
+from vlm_robot.training.owlvit_measure import draw_views, LEAST_SCORE
+from vlm_robot.training.owlvit_pictures import LabelledPicture
+from vlm_robot.vocabulary import list_labels
+
+EXAMPLE_PX = 150  # visible pixels of a thing that may serve as an example
+CAMERAS = 2  # pictures of one table follow each other
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A held-out picture and what the detector saw in it before any query."""
+
+    picture: LabelledPicture
+    features: ImageFeatures
+    table: int
+
+
+def measure_queries(detector: OwlVitDetector, split: str = 'test', scenes: int = 150, seed: int = 0) -> dict:
+    """
+    Return AP50, recall and false alarms of every way to ask.
+
+    :param scenes: tables, each seen by both cameras.
+    :param seed: which examples are drawn.
+    """
+    pictures = [
+        Encoded(picture, detector.encode(detector.preprocess([picture.image.rgb])), number // CAMERAS)
+        for number, picture in enumerate(draw_views(split, scenes))
+    ]
+    bank, report = collect_examples(detector, pictures), {}
+    words, limit = detector.embed_texts(list_labels()), detector.limit('')
+    report['words'] = judge_queries(detector, pictures, lambda item: words, limit)
+    example_limit = detector.settings.example_threshold
+    for name, count, is_mapped in (('1 example', 1, True), ('5 examples', 5, True), ('1 example, no map', 1, False)):
+        rng = np.random.default_rng(seed)
+        ask = _draw_examples(detector, bank, count, rng, is_mapped)
+        report[name] = judge_queries(detector, pictures, ask, example_limit)
+    for name in ('plain', 'clip'):
+        averaged = _average(detector, read_templates(name))
+        report[f"wordings '{name}'"] = judge_queries(detector, pictures, lambda item, v=averaged: v, limit)
+    photo = _average(detector, ('an image of the {}',))
+    report["one wording, 'an image of the {}'"] = judge_queries(detector, pictures, lambda item: photo, limit)
+    return report
+
+
+def collect_examples(detector: OwlVitDetector, pictures: list[Encoded]) -> dict[str, list[tuple[int, torch.Tensor]]]:
+    """Return for each kind of thing the table and class vector of every one that may serve as an example."""
+    bank: dict[str, list[tuple[int, torch.Tensor]]] = {label: [] for label in list_labels()}
+    for item in pictures:
+        picture = item.picture
+        for thing, box, visible in zip(picture.things, picture.boxes_px, picture.visible_px, strict=True):
+            vector = find_vector(detector, item.features, picture.image.rgb.shape[:2], tuple(box))
+            if visible >= EXAMPLE_PX and vector is not None:
+                bank[thing.label].append((item.table, vector))
+    return bank
+
+
+def judge_queries(
+    detector: OwlVitDetector, pictures: list[Encoded], ask: Callable[[Encoded], torch.Tensor], limit: float
+) -> dict:
+    """Return how well one query vector per kind, (22, D) for each picture, finds things of that kind."""
+    labels = list_labels()
+    judged: dict[str, list] = {label: [] for label in labels}
+    absent = []
+    for item in pictures:
+        seen = detector.compare(item.features, ask(item), [item.picture.image.rgb.shape[:2]])[0]
+        found = choose(seen, labels, torch.full((len(labels),), LEAST_SCORE), detector.rules)
+        for label in labels:
+            mine = [answer for answer in found if answer.label == label]
+            clear, hidden = item.picture.split(label)
+            judged[label].append(judge([a.box_xyxy_px for a in mine], [a.score for a in mine], clear, hidden))
+            if len(clear) + len(hidden) == 0:
+                absent.append(max((answer.score for answer in mine), default=0.0))
+    every = [one for several in judged.values() for one in several]
+    return {
+        'ap50': round(float(np.nanmean([average_precision(items) for items in judged.values()])), 4),
+        'recall': round(recall_at(every, limit), 4),
+        'false_alarms': round(false_alarm_rate(absent, limit), 4),
+        'score_at_half_percent_alarms': round(float(np.quantile(absent, 0.995)), 3),
+    }
+
+
+def _draw_examples(detector, bank, count: int, rng, is_mapped: bool) -> Callable[[Encoded], torch.Tensor]:
+    """Return a function that draws the examples for a picture: things of other tables, averaged."""
+
+    def ask(item: Encoded) -> torch.Tensor:
+        queries = []
+        for label in list_labels():
+            others = [vector for table, vector in bank[label] if table != item.table]
+            if not others:
+                raise ValueError(f'no other table shows a {label}; measure on more tables')
+            drawn = rng.choice(len(others), min(count, len(others)), replace=False)
+            vectors = [map_to_texts(detector, others[i]) if is_mapped else others[i] for i in drawn]
+            queries.append(torch.nn.functional.normalize(torch.stack(vectors).mean(0), dim=-1))
+        return torch.stack(queries)
+
+    return ask
+
+
+def _average(detector: OwlVitDetector, templates: tuple[str, ...]) -> torch.Tensor:
+    filled = [text for label in list_labels() for text in fill_templates(label, templates)]
+    return average_wordings(detector.embed_texts(filled), len(templates))
