@@ -68,9 +68,11 @@ class ClipEmbedder:
         self.name = self.config.model
         self.device = _choose_device(self.config.device)
         self.model, self.preprocess, self.tokenizer = _load(self.config, self.device)
-        self.scale = min(float(self.model.logit_scale.exp()), TEMPERATURE_LIMIT)
+        self.scale = min(float(self.model.logit_scale.detach().exp()), TEMPERATURE_LIMIT)
         bias = getattr(self.model, 'logit_bias', None)
-        self.bias = None if bias is None else float(bias)  # None: trained with the softmax, a cosine is no probability
+        self.bias = (
+            None if bias is None else float(bias.detach())
+        )  # None: trained with the softmax, a cosine is no probability
         self._texts: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
