@@ -28,7 +28,7 @@ QUESTION_KINDS = ('existence', 'colour', 'count', 'relation', 'place', 'comparis
 TRIES = 25
 ASKED = {
     'existence': Wordings(
-        ('is there a {a}?', 'is there a {a} on the table?', 'do you see a {a}?', 'are there any {as}?'),
+        ('is there a {a}?', 'is a {a} there?', 'do you see a {a}?', 'are there any {as}?'),
         ('do you see any {as}?', 'is there any {a}?'),
     ),
     'colour': Wordings(
@@ -37,7 +37,7 @@ ASKED = {
     ),
     'count': Wordings(
         ('how many {as} are there?', 'how many {as} do you see?', 'what is the number of {as}?'),
-        ('how many {as} are on the table?', 'do you see how many {as}?'),
+        ('what number of {as} do you see?', 'what number of {as} is there?'),
     ),
     'relation': Wordings(
         ('is {a} {p} {b}?', 'is {a} {p} {b}?', 'do you see {a} {p} {b}?'),

@@ -20,12 +20,13 @@ from vlm_robot.datatypes import Box
 from vlm_robot.geometry import intrinsics_of, invert, look_at, project, transform_points
 from vlm_robot.sim.bullet_camera import CAMERAS, CameraSpec, HEIGHT_PX, WIDTH_PX
 from vlm_robot.sim.world import TABLE_COLOUR
-from vlm_robot.training.owlvit_data import box_of_mask, compose, Layers, MIN_VISIBLE_PX, SIDE_PX
+from vlm_robot.training.owlvit_data import box_of_mask, compose, Layers, SIDE_PX
 from vlm_robot.training.owlvit_scenes import sample_view, TableDrawer, TableView, Thing
 from vlm_robot.training.sight_separation import FAR_EVERY, FAR_RANGE_M, list_colours, pick, split_rng
 from vlm_robot.vocabulary import COLOURS, shape_of
 
 NOBODY = 255
+CLEAR_PX = {'block': 100, 'bowl': 300}  # of 640x480: about a tenth of one that nothing hides
 STRAY_M = 0.035  # the most by which a thing's centre is beside that of what carries it
 NOISE = tuple(np.random.default_rng(881).normal(0, 1, (2, 3, SIDE_PX, SIDE_PX)).astype(np.float32))
 
@@ -59,7 +60,7 @@ class PictureThing:
     @cached_property
     def is_clear(self) -> bool:
         """Return whether enough of it shows to call it present; a less visible thing is neither there nor absent."""
-        return self.visible_px >= MIN_VISIBLE_PX and bool(self.mask.any())
+        return self.visible_px >= CLEAR_PX[self.shape] and bool(self.mask.any())
 
     @property
     def centre_px(self) -> tuple[float, float]:

@@ -63,7 +63,7 @@ def _say_rank(side: str) -> Wordings:
 
 
 WORDINGS = {
-    '': Wordings(('the {np}', 'the {np}', '{np}', 'that {np}', 'the only {np}'), ('only that {np}',)),
+    '': Wordings(('the {np}', 'the {np}', '{np}', 'that {np}', 'the only {np}'), ('the only {np} there is',)),
     'left': _say_side('left'),
     'right': _say_side('right'),
     'above': _say_height('above', 'up'),
