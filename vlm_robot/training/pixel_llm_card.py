@@ -140,8 +140,8 @@ def tell_ablation(data: dict) -> str:
 
 def draw_examples(model: str, store: PictureStore, path: Path) -> None:
     """Write a picture of examples: narrations joined to pixels, and what expressions mean."""
-    grounder, tiles = PixelLlm(PixelLlmConfig(model=model)), []
-    index = 0
+    grounder, index = PixelLlm(PixelLlmConfig(model=model)), 0
+    tiles: list[np.ndarray] = []
     while len(tiles) < EXAMPLES and index < len(store):
         picture, rng = store.draw(index, np.random.default_rng(0)), split_rng(store.split, 'examples', index)
         index += 1

@@ -179,7 +179,7 @@ def count_words(tally: Tally, rivals: Rivals, picture: Picture, split: str, rng:
             label = f'{written.words[i - 1].word} {noun}'
             true = [thing.box_xyxy_px for thing in picture.things if thing.label == label]
             tally.hits['written noun is there'].append(bool(true))
-            best = compute_iou([word.box_xyxy_px], true).max() if true else 0.0
+            best = compute_iou(np.array([word.box_xyxy_px]), np.array(true)).max() if true else 0.0
             tally.hits['written noun is there and at its pixels'].append(bool(best >= 0.5))
 
 
@@ -266,7 +266,7 @@ def _share(values: list[bool]) -> dict:
 
 
 def _hits(box: Box | None, truth: Box) -> bool:
-    return box is not None and bool(compute_iou([box], [truth])[0, 0] >= 0.5)
+    return box is not None and bool(compute_iou(np.array([box]), np.array([truth]))[0, 0] >= 0.5)
 
 
 def _holds(box: Box, point: tuple[float, float] | None) -> bool:

@@ -210,7 +210,7 @@ class PixelLlm:
         last = torch.tensor([len(text) for text in texts]).cumsum(0) - 1
         answer = self.model.locate(hidden[:, last], prefix, states)
         presence = torch.sigmoid(answer.presence[0]).cpu()
-        if answer.choice is None or not self.config.is_snapped:
+        if answer.choice is None or prefix.regions is None or not self.config.is_snapped:
             boxes, sure = answer_boxes(answer, None)
             return presence, boxes[0, :, None].cpu(), sure[0, :, None].cpu()
         boxes = prefix.regions.boxes.clamp(0, 1).expand(len(phrases), -1, -1)

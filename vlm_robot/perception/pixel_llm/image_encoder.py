@@ -10,6 +10,7 @@ the picture. In training only some tokens of the grid may be looked at (``kept``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -41,9 +42,9 @@ class ImageFeatures:
 
     def repeat(self, counts: torch.Tensor) -> ImageFeatures:
         """Return the features with picture i ``counts[i]`` times."""
-        tokens, centres, boxes, objectness = (
-            None if part is None else part.repeat_interleave(counts, 0)
-            for part in (self.tokens, self.centres, self.boxes, self.objectness)
+        tokens, centres = (part.repeat_interleave(counts, 0) for part in (self.tokens, self.centres))
+        boxes, objectness = (
+            None if part is None else part.repeat_interleave(counts, 0) for part in (self.boxes, self.objectness)
         )
         return ImageFeatures(tokens, centres, self.cell, boxes, objectness)
 
@@ -75,6 +76,8 @@ class VisionTower(nn.Module):
         """Build it with random weights."""
         super().__init__()
         self.config = config
+        shape: Any
+        self.vision: Any
         if config.family == 'owlvit':
             shape = OwlViTVisionConfig(**config.settings)
             self.vision = OwlViTVisionModel(shape).vision_model
@@ -84,7 +87,9 @@ class VisionTower(nn.Module):
             self.vision = CLIPVisionModel(shape)
             self.first_norm = 'pre_layrnorm'  # so spelt in transformers
         self.vision.config._attn_implementation = 'eager'  # bfloat16 SDPA trains slowly on a CPU
-        self.size_px, self.grid, self.width = shape.image_size, shape.image_size // shape.patch_size, shape.hidden_size
+        self.size_px: int = shape.image_size
+        self.grid: int = shape.image_size // shape.patch_size
+        self.width: int = shape.hidden_size
         self.layer_norm = nn.LayerNorm(self.width)
         self.box_head = BoxHead(self.width, self.grid) if config.has_boxes else None
         self._freeze()
@@ -147,7 +152,7 @@ class ImageEncoder(nn.Module):
                 continue
             with torch.set_grad_enabled(torch.is_grad_enabled() and tower.config.frozen_layers >= 0):
                 tokens = tower(pixels, kept if tower.grid == self.grid else None)
-                if tower is self.boxer:
+                if tower.box_head is not None and tower is self.boxer:
                     boxes = tower.box_head(tokens, kept)
             streams.append(self._fit(tokens, tower.grid, kept))
         tokens = torch.cat(streams, -1)

@@ -33,7 +33,8 @@ class LanguageDecoder(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.model = _load_base(base or config.model) if config.model else LlamaForCausalLM(_llama(config.settings))
+        named = bool(config.model)
+        self.model: Any = _load_base(base or config.model) if named else LlamaForCausalLM(_llama(config.settings))
         self.model.config._attn_implementation = 'eager'
         self.model.config.use_cache = False
         if config.train != 'all':

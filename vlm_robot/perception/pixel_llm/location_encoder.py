@@ -35,7 +35,9 @@ class LocationPrompts:
     @staticmethod
     def whole(count: int) -> LocationPrompts:
         """Return "no prompt" for ``count`` pictures: the box of the whole picture."""
-        return LocationPrompts(torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(count, 1), torch.zeros(count, dtype=bool))
+        return LocationPrompts(
+            torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(count, 1), torch.zeros(count, dtype=torch.bool)
+        )
 
     def to(self, device) -> LocationPrompts:
         """Return the prompts on a device."""
@@ -49,6 +51,8 @@ class LocationPrompts:
 
 class PlaceEncoding(nn.Module):
     """Random Fourier features of places; the frequencies are drawn once and kept in the checkpoint."""
+
+    frequencies: torch.Tensor
 
     def __init__(self, width: int, scale: float = 1.0):
         """Draw ``width / 2`` frequencies."""

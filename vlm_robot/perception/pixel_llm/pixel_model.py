@@ -83,7 +83,7 @@ class PixelLlmModel(nn.Module):
     def find_regions(self, features: ImageFeatures) -> Regions | None:
         """Return what the localiser holds for things; None for a model without regions."""
         count = self.shape.objects
-        if not count or features.boxes is None:
+        if not count or features.boxes is None or features.objectness is None:
             return None
         scores = torch.sigmoid(features.objectness.detach())
         pool = min(CANDIDATES, scores.shape[1])

@@ -64,7 +64,7 @@ class PointHead(nn.Module):
             x = functional.gelu(layer(x))
         corners = (self.layers[-1](x).float() + 1) / 2
         presence = self.presence(state).float()[..., 0]
-        if regions is None:
+        if regions is None or boxes is None or is_region is None:
             return Places(corners, presence)
         content = self.query(state).float() @ self.key(self.norm(regions)).float().transpose(-1, -2) * KEY_WIDTH**-0.5
         apart = (corners[:, :, None] - boxes[:, None]).abs().mean(-1)
