@@ -1,6 +1,7 @@
 """Pictures with their truth, the store that keeps them, and the fences between the splits."""
 
 from dataclasses import replace
+import re
 
 import cv2
 import numpy as np
@@ -8,8 +9,12 @@ import pytest
 
 from vlm_robot.errors import ConfigError
 from vlm_robot.sim.bullet_camera import CAMERAS
+from vlm_robot.training.fake_pictures import put_thing
+from vlm_robot.training.narration import SAYINGS
 from vlm_robot.training.owlvit_data import render_shard, SIDE_PX
 from vlm_robot.training.owlvit_scenes import JITTERS, sample_view, STREAMS, TableDrawer
+from vlm_robot.training.picture_phrases import NAMING
+from vlm_robot.training.picture_questions import ASKED
 from vlm_robot.training.picture_store import map_arrays, PictureStore
 from vlm_robot.training.pictures import (
     compose_picture,
@@ -23,6 +28,7 @@ from vlm_robot.training.pictures import (
     resize_picture,
     sample_sight,
 )
+from vlm_robot.training.referring_wordings import WORDINGS
 from vlm_robot.training.sight_separation import (
     CAMERA_RANGE_M,
     HELD_OUT_PAIRS,
@@ -111,6 +117,24 @@ def test_a_kept_wording_is_said_in_the_test_only():
         Wordings(('a {}',), ('a {}',))
 
 
+ALL_WORDINGS = [NAMING, *WORDINGS.values(), *SAYINGS.values(), *ASKED.values()]
+
+
+def test_no_kept_wording_is_trained_anywhere():
+    trained = {text for wordings in ALL_WORDINGS for text in wordings.trained}
+    kept = [text for wordings in ALL_WORDINGS for text in wordings.kept]
+    assert all(wordings.kept for wordings in ALL_WORDINGS)
+    assert not trained & set(kept)
+
+
+@pytest.mark.parametrize('group', [WORDINGS, SAYINGS, ASKED])
+def test_kept_wordings_are_made_of_trained_words(group):
+    trained = {word for wordings in ALL_WORDINGS for text in wordings.trained for word in re.findall(r'[a-z]+', text)}
+    for wordings in group.values():
+        for text in wordings.kept:
+            assert set(re.findall(r'[a-z]+', text)) <= trained
+
+
 def test_unknown_splits_and_empty_stores_are_refused(tmp_path):
     with pytest.raises(ConfigError, match='validation'):
         split_rng('dev', 'x', 0)
@@ -173,18 +197,25 @@ def test_hidden_things_are_left_out(store):
     assert find_shown(view, without) == find_shown(view, layers)[1:]
 
 
-def test_what_lies_in_or_on_another_thing_knows_its_host(drawer):
-    found = {'bowl': 0, 'stack': 0}
-    for seed in range(12):
-        picture = render_picture(drawer, 'validation', seed) if seed < 6 else None
-        for thing in picture.things if picture else ():
+def test_what_lies_in_or_on_another_thing_knows_its_host(store):
+    hosted = 0
+    for index in range(len(store)):
+        picture = store.draw(index, np.random.default_rng(index))
+        for thing in picture.things:
             if thing.host is not None:
-                found[thing.place] += 1
+                hosted += 1
                 host = picture.things[thing.host]
                 assert host.shape == {'bowl': 'bowl', 'stack': 'block'}[thing.place]
                 assert host.place == 'table'
                 assert np.hypot(*np.subtract(thing.p_base[:2], host.p_base[:2])) < 0.03
-    assert sum(found.values()) > 0
+    assert hosted > 0
+
+
+def test_a_sliver_is_not_clear():
+    thing = put_thing('red bowl', (0.5, 0.5), visible_px=299)
+    assert not thing.is_clear
+    assert replace(thing, visible_px=300).is_clear
+    assert not replace(thing, visible_px=300, mask=np.zeros_like(thing.mask)).is_clear
 
 
 def test_mirroring_twice_is_nothing_and_resizing_keeps_things_in_place(drawer):
