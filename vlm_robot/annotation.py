@@ -108,7 +108,7 @@ def draw_caption(rgb: np.ndarray, caption: GroundedCaption) -> np.ndarray:
 def _is_near(word: GroundedWord, following: Sequence[GroundedWord]) -> bool:
     """Return whether the next word speaks of the same place, as ``red`` and ``block`` do."""
     points = [item.point_px for item in (word, *following) if item.point_px is not None]
-    return len(points) > 1 and float(np.hypot(*np.subtract(*points))) < SAME_PX
+    return len(points) > 1 and float(np.linalg.norm(np.subtract(points[0], points[1]))) < SAME_PX
 
 
 def choose_colour(label: str) -> tuple[int, int, int]:
