@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / 'vlm_robot'
 FOUNDATION = {'datatypes', 'errors', 'geometry', 'vocabulary', 'kitchen_vocabulary', 'furniture', 'goals', 'resources'}
 ROOMS = {'camera', 'perception', 'scene', 'language', 'planning', 'skills', 'robot', 'sim', 'imagination'}
-WIRING = {'agent', 'config', 'evaluation', 'training', 'annotation', 'console'}
+WIRING = {'agent', 'config', 'evaluation', 'training', 'annotation', 'sight_annotation', 'console'}
 ALLOWED = {room: FOUNDATION | {room} for room in ROOMS}
 ALLOWED['planning'] |= {'language', 'scene'}  # the prompt is the scene's own text
 ALLOWED['skills'] |= {'robot'}

@@ -36,8 +36,12 @@ class Meter:
         with self._lock:
             self._complaint, self._complained = complaint, time.monotonic()
 
-    def report(self, node: str, details: Mapping[str, str], is_active: bool) -> DiagnosticArray:
-        """Return OK, WARN (failures), ERROR (nothing is done) or STALE (inactive), with the figures."""
+    def report(self, node: str, details: Mapping[str, str], is_active: bool, is_idle: bool = False) -> DiagnosticArray:
+        """
+        Return OK, WARN (failures), ERROR (nothing is done) or STALE (inactive), with the figures.
+
+        :param is_idle: nobody wants anything done now, so that doing nothing is no error.
+        """
         now = time.monotonic()
         with self._lock:
             recent = [seconds for when, seconds in self._done if now - when < WINDOW]
@@ -48,6 +52,8 @@ class Meter:
             level, text = DiagnosticStatus.STALE, 'inactive'
         elif complaint:
             level, text = DiagnosticStatus.WARN, complaint
+        elif is_idle:
+            text = 'idle: nobody listens'
         elif not recent:
             level, text = DiagnosticStatus.ERROR, f'no frame in {WINDOW:g} s; do the cameras publish?'
         figures = {'rate_hz': f'{len(recent) / WINDOW:.2f}', **details}

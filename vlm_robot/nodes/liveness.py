@@ -37,6 +37,17 @@ def alive_qos(depth: int = 5, latched: bool = False) -> QoSProfile:
     return qos
 
 
+def subscribe_for_a_while(node: Node, kind: type, topic: str, callback: Callable, qos: QoSProfile, group=None):
+    """
+    Return a subscription that may be destroyed while the node spins; ``group`` is its callback group.
+
+    It has no event handlers: when one of those is destroyed while the executor collects what it waits for, rclpy
+    (9.1.2 and before) raises InvalidHandle and the executor ends. The price is no warning about incompatible QoS.
+    """
+    events = SubscriptionEventCallbacks(use_default_callbacks=False)
+    return node.create_subscription(kind, topic, callback, qos, callback_group=group, event_callbacks=events)
+
+
 class LifeSign:
     """Listens to a topic and knows whether a living process publishes it."""
 

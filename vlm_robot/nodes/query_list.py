@@ -1,0 +1,48 @@
+"""The phrases that a node looks for, with their thresholds, and the service request that changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vlm_robot.datatypes import Mask
+from vlm_robot.errors import SentenceError
+
+
+class QueryList:
+    """Labels in order and the least score that some of them must reach; replaced as a whole."""
+
+    def __init__(self, labels: Sequence[str]):
+        """Begin with labels without thresholds."""
+        self._state: tuple[tuple[str, ...], dict[str, float]] = (tuple(labels), {})
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return what is looked for."""
+        return self._state[0]
+
+    @property
+    def state(self) -> tuple[tuple[str, ...], dict[str, float]]:
+        """Return labels and thresholds that belong together."""
+        return self._state
+
+    def set(self, request) -> None:
+        """Take over what a SetQueries request asks for; raise SentenceError when it makes no sense."""
+        queries = tuple(' '.join(query.split()) for query in request.queries)
+        if not all(queries) or len(set(queries)) != len(queries):
+            raise SentenceError(f'queries must be different and not empty; got {list(request.queries)}')
+        if len(request.thresholds) not in (0, len(queries)):
+            raise SentenceError(
+                f'{len(queries)} queries need as many thresholds or none; got {len(request.thresholds)}'
+            )
+        self._state = queries, dict(zip(queries, request.thresholds))
+
+    def filter(self, masks: Sequence[Mask]) -> list[Mask]:
+        """Return the masks, empty where a score is below the threshold of its label."""
+        least = self._state[1]
+        return [
+            mask if mask.score >= least.get(mask.label, 0.0) else replace(mask, mask=np.zeros_like(mask.mask))
+            for mask in masks
+        ]

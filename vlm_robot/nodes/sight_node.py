@@ -1,0 +1,138 @@
+"""
+What the nodes of sight share: models loaded by configure, cameras watched while active, health told once a second.
+
+A node says what it loads, what it does with a frame, and whether anybody wants that; its services answer from the image
+in the request or the newest one of a camera. A part that its parameters do not name loads nothing, and its services
+say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from std_msgs.msg import Header
+import torch
+
+from vlm_robot.errors import ModelError, VlmRobotError
+from vlm_robot.nodes import lifespan, parameters, pixels
+from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig
+from vlm_robot.nodes.liveness import reliable_qos
+
+
+class SightNode(LifecycleNode):
+    """A managed node with models and cameras; a node of its own fills in ``load``, ``look`` and ``is_wanted``."""
+
+    def __init__(self, name: str, config: WatchConfig, parts: Sequence[str] = ('image',)):
+        """Declare parameters and tell health; nothing is loaded yet."""
+        super().__init__(name, **lifespan.NODE_OPTIONS)
+        self.config: Any = parameters.declare(self, config)
+        self.models: dict[str, Any] = {}  # by the name of the part
+        self.group = ReentrantCallbackGroup()
+        self.watch = CameraWatch(self, self.config, self.look, self.is_wanted, parts)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', reliable_qos())
+        self.create_timer(1.0, self._tell_health, callback_group=MutuallyExclusiveCallbackGroup())
+
+    # ---- what a node fills in
+
+    def load(self) -> dict[str, Any]:
+        """Return the models that the parameters name, by part; raise VlmRobotError when one cannot be had."""
+        raise NotImplementedError
+
+    def look(self, camera: str, messages: tuple) -> None:
+        """Work on the newest frame of a camera; called in a thread of its own."""
+        raise NotImplementedError
+
+    def is_wanted(self) -> bool:
+        """Return whether anybody would use what ``look`` finds."""
+        raise NotImplementedError
+
+    def list_details(self) -> dict[str, str]:
+        """Return what the diagnostics tell beside model, device and rate."""
+        return {}
+
+    # ---- lifecycle
+
+    def on_configure(self, state) -> TransitionCallbackReturn:
+        """Load the models."""
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
+        begin = time.monotonic()
+        try:
+            self.models = self.load()
+        except VlmRobotError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        names = {part: model.name for part, model in self.models.items()}
+        self.get_logger().info(f'loaded {names or "nothing"} in {time.monotonic() - begin:.1f} s')
+        return super().on_configure(state)
+
+    def on_activate(self, state) -> TransitionCallbackReturn:
+        """Subscribe to the cameras and start to look."""
+        outcome = super().on_activate(state)  # publishers first: the first look may come at once
+        self.watch.start()
+        return outcome
+
+    def on_deactivate(self, state) -> TransitionCallbackReturn:
+        """Stop looking; the models stay loaded."""
+        self.watch.stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state) -> TransitionCallbackReturn:
+        """Forget the models."""
+        self.models = {}
+        return super().on_cleanup(state)
+
+    def close(self) -> None:
+        """Stop looking at the end of the process."""
+        self.watch.stop()
+
+    # ---- services
+
+    def offer(self, kind: type, name: str, act: Callable[[Any, Any], None]) -> None:
+        """
+        Offer a service whose response has ``success`` and ``message``.
+
+        :param act: fills in the response; what it raises as VlmRobotError becomes the message of a refusal.
+        """
+
+        def answer(request, response):
+            try:
+                act(request, response)
+            except VlmRobotError as error:
+                return kind.Response(message=str(error))
+            response.success = True
+            return response
+
+        self.create_service(kind, name, answer, callback_group=self.group)
+
+    def get_model(self, part: str) -> Any:
+        """Return the model of a part; raise ModelError when this profile has none."""
+        if part not in self.models:
+            how = 'configure the node' if getattr(self.config, part, part) else f"name one in its parameter '{part}'"
+            raise ModelError(f'the {self.get_name()} node has no {part} loaded; {how}')
+        return self.models[part]
+
+    def pick_image(self, request) -> tuple[np.ndarray, str, Header]:
+        """Return the picture that a request is about, (H, W, 3) uint8, its camera or '', and its header."""
+        if request.image.width or request.image.height:
+            return pixels.from_colour(request.image), '', request.image.header
+        camera, image = self.watch.newest(request.camera)
+        return pixels.from_colour(image), camera, image.header
+
+    # ---- health
+
+    def _tell_health(self) -> None:
+        details = {part: model.name for part, model in self.models.items()} or {'model': 'not loaded'}
+        details |= {'device': ', '.join(sorted({str(getattr(m, 'device', '')) for m in self.models.values()} - {''}))}
+        details |= {'frames dropped': str(self.watch.frames.dropped), **self.list_details()}
+        is_idle = self.watch.is_active and not self.is_wanted()
+        array = self.watch.meter.report(self.get_name(), details, self.watch.is_active, is_idle)
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+        self.watch.follow_publishers()
