@@ -22,13 +22,17 @@ from vlm_robot.language.description_reader import ReaderConfig
 from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.perception.clip_embedder import ClipConfig
 from vlm_robot.perception.clipseg import ClipSegConfig
+from vlm_robot.perception.describer import DescriberConfig
 from vlm_robot.perception.lifting import LiftingConfig
+from vlm_robot.perception.ocr import OcrConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
 from vlm_robot.perception.pixel_llm.grounder import PixelLlmConfig
+from vlm_robot.perception.tagging import TaggingConfig
 from vlm_robot.perception.vilt import ViltConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
 from vlm_robot.planning.planners import PlannerConfig
 from vlm_robot.scene.association import TrackerConfig
+from vlm_robot.scene.memory import MemoryConfig
 from vlm_robot.skills.motions import SkillConfig
 from vlm_robot.vocabulary import list_labels
 
@@ -39,6 +43,9 @@ SECTION_OF = {
     ('segmenter', 'model'): 'segmenter',
     ('grounder', 'model'): 'grounder',
     ('describer', 'clip'): 'clip',
+    ('describer', 'describer'): 'describer',
+    ('describer', 'ocr'): 'ocr',
+    ('describer', 'tagging'): 'tagging',
     ('describer', 'vilt'): 'vilt',
     ('describer', 'reader'): 'reader',
     ('scene', 'tracker'): 'scene',
@@ -60,6 +67,10 @@ class AgentConfig:
     segmenter: ClipSegConfig = field(default_factory=ClipSegConfig)
     grounder: PixelLlmConfig = field(default_factory=PixelLlmConfig)
     clip: ClipConfig = field(default_factory=ClipConfig)
+    tagging: TaggingConfig = field(default_factory=TaggingConfig)
+    ocr: OcrConfig = field(default_factory=OcrConfig)
+    describer: DescriberConfig = field(default_factory=DescriberConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
     vilt: ViltConfig = field(default_factory=ViltConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     planner: PlannerConfig = field(default_factory=PlannerConfig)

@@ -83,7 +83,7 @@ class Tagger:
         return self.tag_embedded(embeds, [None, *boxes])
 
     def tag_embedded(self, embeds: np.ndarray, boxes: Sequence[Box | None]) -> list[DescriptionLine]:
-        """Return what ``tag`` returns for pictures that are already embedded, (N, D), each with the box it stands for."""
+        """Return what ``tag`` returns for embedded pictures (N, D), each with the box it stands for."""
         ranked = [self._rank(embeds, vocabulary) for vocabulary in (self.tags, self.attributes)]
         return [
             DescriptionLine(kind, text, confidence, box)

@@ -116,6 +116,10 @@ def facts_of_picture(picture: Picture) -> Facts:
     faint = [thing for thing in picture.things if not thing.is_clear]
     true = {fact for thing in clear for fact in _presence(thing)}
     doubtful = {fact for thing in faint for fact in _presence(thing)}
+    said = [facts_of_thing(thing) for thing in clear]
+    true |= {fact for item in said for fact in item.true if fact in ATTRIBUTES}
+    doubtful |= {fact for item in said for fact in item.doubtful}
+    doubtful |= {fact for thing in faint for fact in facts_of_thing(thing).true}
     true |= {fact for a in clear for b in clear if a is not b for fact in _relations(a, b, picture)}
     for shape in SHAPES:
         number = sum(thing.shape == shape for thing in clear)
