@@ -27,6 +27,7 @@ from vlm_robot.datatypes import (
     StepRecord,
     TaskResult,
 )
+from vlm_robot.perception.crops import cut_around
 from vlm_robot.perception.detector import Detector
 from vlm_robot.perception.lifting import lift_all, LiftingConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
@@ -34,6 +35,7 @@ from vlm_robot.planning.dialogue import Dialogue, Listener
 from vlm_robot.planning.planners import Planner
 from vlm_robot.robot.arm import Arm
 from vlm_robot.scene.association import SceneTracker
+from vlm_robot.scene.memory import Look, SceneMemory
 from vlm_robot.scene.relations import relations_of
 from vlm_robot.sim.world import World
 from vlm_robot.skills.execution import execute, held_after
@@ -58,7 +60,8 @@ class CameraEyes:
     """
     Eyes that see: every camera's frame is searched for every query, lifted and taken into the tracker.
 
-    ``frames`` keeps the last look (image and detections by camera) for pictures.
+    ``frames`` keeps the last look (image and detections by camera) for pictures; ``memory``, where there is one, keeps
+    what was seen for questions about it.
     """
 
     cameras: Mapping[str, Camera]
@@ -67,6 +70,7 @@ class CameraEyes:
     queries: Sequence[str] = field(default_factory=list_labels)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     frames: dict[str, tuple[RgbdImage, list[Detection]]] = field(default_factory=dict)
+    memory: SceneMemory | None = None
 
     def look(self) -> Scene:
         """Read every camera once and return the scene."""
@@ -77,6 +81,8 @@ class CameraEyes:
             lifted: list[LiftedDetection] = lift_all(found, image, self.lifting)
             scene = self.tracker.update(lifted, image.stamp, name, self.queries)
             self.frames[name] = (image, found)
+            if self.memory is not None:
+                remember(self.memory, image, found, lifted)
         return scene
 
     def set_held(self, name: str, p_base: Point) -> None:
@@ -85,6 +91,18 @@ class CameraEyes:
 
     def _newest_stamp(self) -> float:
         return max((image.stamp for image, _ in self.frames.values()), default=0.0)
+
+
+def remember(
+    memory: SceneMemory, image: RgbdImage, found: Sequence[Detection], lifted: Sequence[LiftedDetection] = ()
+) -> bool:
+    """Take a frame and the things found in it into a memory, with their places as far as they were lifted."""
+    places = {id(item.detection): item.p_base for item in lifted}
+    looks = [
+        Look(cut_around(image.rgb, item.box_xyxy_px), item.label, item.box_xyxy_px, places.get(id(item)))
+        for item in found
+    ]
+    return memory.remember(image.rgb, looks, image.stamp, image.camera)
 
 
 @dataclass

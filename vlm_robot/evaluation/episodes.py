@@ -30,6 +30,7 @@ from vlm_robot.planning.planners import Planner
 from vlm_robot.planning.symbolic import to_state
 from vlm_robot.robot.safety import SafeArm
 from vlm_robot.scene.association import SceneTracker
+from vlm_robot.scene.memory import SceneMemory
 from vlm_robot.sim.bullet_arm import BulletArm
 from vlm_robot.sim.disturbance import disturb_after, DISTURBANCE_STREAM, DisturbanceConfig, DisturbedArm
 from vlm_robot.sim.scenario import Episode
@@ -121,6 +122,7 @@ class Stack:
     model: LanguageModel
     planner: Planner
     detector: Detector | None = None
+    memory: SceneMemory | None = None
 
     def build_agent(self, world: World, episode: Episode, sees: bool, arm: Any = None) -> Agent:
         """Return an agent in a world, with cameras or with the simulator's truth for eyes."""
@@ -131,9 +133,9 @@ class Stack:
             if self.detector is None:
                 raise ConfigError('this run needs cameras, but no detector was loaded: load_stack(config, sees=True)')
             tracker = SceneTracker(self.config.scene)
-            eyes = CameraEyes(
-                episode.build_cameras(world), self.detector, tracker, self.config.queries, self.config.lifting
-            )
+            cameras = episode.build_cameras(world)
+            eyes = CameraEyes(cameras, self.detector, tracker, self.config.queries, self.config.lifting)
+            eyes.memory = self.memory
         return Agent(eyes, self.planner, safe, self.config.skills, self.config.loop)
 
 

@@ -7,6 +7,7 @@ from vlm_robot.evaluation.episodes import Stack
 from vlm_robot.language.language_loading import load_language_model
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.planning.planners import build_planner
+from vlm_robot.scene.memory import SceneMemory
 
 
 def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
@@ -17,4 +18,12 @@ def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
     """
     model = load_language_model(config.language)
     detector = OwlVitDetector(config.detector) if sees else None
-    return Stack(config, model, build_planner(model, config.planner), detector)
+    memory = load_memory(config) if sees and config.memory.is_on else None
+    return Stack(config, model, build_planner(model, config.planner), detector, memory)
+
+
+def load_memory(config: AgentConfig) -> SceneMemory:
+    """Return an empty memory of what is seen, with the configured embedder; raise ModelError where it cannot load."""
+    from vlm_robot.perception.clip_embedder import ClipEmbedder
+
+    return SceneMemory(ClipEmbedder(config.clip), config.memory)

@@ -58,6 +58,8 @@ def run_sentence(
         report = describe_task(result) | {'scenario': episode.scenario, 'seed': episode.seed}
         if out:
             _write_pictures(out, pictures, film, report)
+            if stack.memory is not None:
+                stack.memory.save(out / 'memory.npz')
         return report
     finally:
         world.close()
