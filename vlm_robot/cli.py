@@ -19,9 +19,9 @@ import typer
 
 from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
 from vlm_robot.errors import VlmRobotError
-from vlm_robot.evaluation import commands, detecting, looking, talking
+from vlm_robot.evaluation import commands, detecting, kitchen_commands, looking, talking
 from vlm_robot.resources import find_scenario
-from vlm_robot.training import pixel_llm_commands, vilt_commands
+from vlm_robot.training import clipseg_commands, pixel_llm_commands, vilt_commands
 
 app = typer.Typer(
     name='vlm-robot',
@@ -45,8 +45,12 @@ for look in (
     looking.segment, looking.ground, looking.caption, looking.describe, looking.ask, looking.classify, looking.retrieve,
 ):  # fmt: skip
     app.command()(look)
+train_app.command('clipseg')(clipseg_commands.train_clipseg)
+measure_app.command('clipseg')(clipseg_commands.measure_clipseg)
 train_app.command('vilt')(vilt_commands.train_vilt)
 measure_app.command('vilt')(vilt_commands.measure_vilt)
+train_app.command('kitchen')(kitchen_commands.train_kitchen)
+measure_app.command('kitchen')(kitchen_commands.measure_kitchen)
 
 Json = Annotated[Path | None, typer.Option('--json', help='Also write the result as JSON to this file.')]
 Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same table, light and cameras.')]

@@ -41,7 +41,8 @@ def load_checkpoint(folder: str, dtype: torch.dtype) -> tuple[Any, Any]:
         family = AutoConfig.from_pretrained(folder).model_type
         if family != 'clipseg':
             raise ModelError(f"segmenter.model {how}; this is '{family}'")
-        model, loading = CLIPSegForImageSegmentation.from_pretrained(folder, dtype=dtype, output_loading_info=True)
+        reader: Any = CLIPSegForImageSegmentation
+        model, loading = reader.from_pretrained(folder, dtype=dtype, output_loading_info=True)
         processor = AutoProcessor.from_pretrained(folder)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(f'cannot load segmenter.model {how}: {error}') from error

@@ -54,7 +54,7 @@ def select_tokens(picture: Picture, count: int, rng: np.random.Generator) -> np.
     shown = np.zeros((SIDE_PX, SIDE_PX), bool)
     for thing in picture.things:
         shown |= thing.mask
-    tokens = shown.reshape(GRID, PATCH_PX, GRID, PATCH_PX).any((1, 3)).astype(np.uint8)
+    tokens = np.asarray(shown.reshape(GRID, PATCH_PX, GRID, PATCH_PX).any((1, 3)), np.uint8)
     interest = 2.0 * tokens + cv2.dilate(tokens, RING) + rng.uniform(0, 1.5, (GRID, GRID))
     return np.sort(np.argsort(-interest.ravel())[:count])
 

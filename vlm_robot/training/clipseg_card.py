@@ -54,10 +54,10 @@ starts from had seen them. Things of which fewer than 40 of 640 x 480 pixels sho
 
 ## Recipe
 {views} tables rendered in grey and cut into layers, coloured anew at every visit; {steps} steps of {batch} pictures
-with {prompts} prompts each, {minutes_run} minutes of wall clock on one shared CPU core; seed {seed}. Half of the prompts
-name nothing, most of them near misses; {crops} a step are shown by a crop of another picture with dimmed and blurred
-background, alone or mixed with the name. {tokens} of 400 tokens per picture are looked at, all of them in the last
-{full_share:.0%} of the time. Cross-entropy and dice; AdamW {rate} for the decoder, {tower_rate} for the towers; running
+with {prompts} prompts each, {minutes_run} minutes of wall clock on one shared CPU core; seed {seed}. Half of the
+prompts name nothing, most of them near misses; {crops} a step are shown by a crop of another picture with dimmed and
+blurred background, alone or mixed with the name. {tokens} of 400 tokens per picture are looked at, all of them in the
+last {full_share:.0%} of the time. Cross-entropy and dice; AdamW {rate} for the decoder, {tower_rate} for the towers; running
 average of the weights. The decoder starts from the detector's own comparison (`clipseg_start.py`): drawn at random it
 learnt nothing in ten minutes.
 

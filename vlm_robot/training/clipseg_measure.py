@@ -51,7 +51,7 @@ class ClipSegMeasureConfig:
 
     model: str = 'shipped'
     pictures: int = 200
-    data: Path = Path('runs/sight')
+    data: Path = Path('runs/pictures')
     out: Path | None = None
     split: str = 'test'
 
@@ -111,7 +111,8 @@ def measure(config: ClipSegMeasureConfig) -> dict:
     """Return the report of a segmenter; write report, card and pictures where ``out`` says."""
     segmenter, detector = ClipSegSegmenter(ClipSegConfig(model=config.model)), OwlVitDetector()
     store = PictureStore(config.data, config.split, config.pictures)
-    tally, examples, before = Tally(), [], None
+    tally, before = Tally(), None
+    examples: list[tuple[Picture, list[Mask]]] = []
     for index, picture in enumerate(_draw_all(store)):
         masks = _count_words(tally, segmenter, picture)
         _count_wordings(tally, segmenter, picture, split_rng(config.split, 'segmenter', index))
@@ -239,7 +240,9 @@ def time_prompts(segmenter: ClipSegSegmenter, rgb: np.ndarray, runs: int = 7) ->
 def choose_settings(folder: Path, data: Path, pictures: int = 80) -> dict[str, float]:
     """Choose presence and threshold of a checkpoint on validation pictures and write them beside its weights."""
     segmenter = ClipSegSegmenter(ClipSegConfig(model=str(folder), threshold=0.0, presence=0.0))
-    store, overlaps, scores = PictureStore(data, 'validation', pictures), defaultdict(list), []
+    store = PictureStore(data, 'validation', pictures)
+    overlaps: dict[float, list[float]] = defaultdict(list)
+    scores = []
     for picture in _draw_all(store):
         phrases = ask_all(picture)
         for mask, phrase in zip(segmenter.segment(picture.rgb, [p.text for p in phrases]), phrases, strict=True):

@@ -10,9 +10,9 @@ for attention and for the transposed convolutions, whose kernels equal their str
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegProcessor, CLIPTokenizer
 from transformers.models.vit.image_processing_vit import ViTImageProcessor
@@ -57,7 +57,7 @@ def embed_tokens(model: CLIPSegForImageSegmentation, patches: torch.Tensor, inde
     :param index: (B, K) which token of the grid each patch is.
     :return: a list of (B, 1 + K, hidden) and (B, D).
     """
-    vision = model.clip.vision_model
+    vision: Any = model.clip.vision_model
     embeddings = vision.embeddings
     x = patches @ embeddings.patch_embedding.weight.flatten(1).T
     first = (embeddings.class_embedding + embeddings.position_embedding.weight[0]).expand(len(x), 1, -1)
@@ -71,7 +71,7 @@ def embed_tokens(model: CLIPSegForImageSegmentation, patches: torch.Tensor, inde
     return kept, model.clip.visual_projection(vision.post_layernorm(x[:, 0]))
 
 
-def attend(attention: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def attend(attention: Any, x: torch.Tensor) -> torch.Tensor:
     """Return what a stock attention module returns, by plain matrix products; x (B, T, width)."""
     batch, length, width = x.shape
     heads = attention.num_heads
@@ -94,9 +94,9 @@ def decode(
     :param index: (B, K) which token of the grid each one is.
     :return: (B, P, K, PATCH_PX**2), a token's pixels row by row.
     """
-    decoder = model.decoder
+    decoder: Any = model.decoder
     batch, prompts = wanted.shape[:2]
-    x = None
+    x: Any = None
     for number, (activation, layer, reduce) in enumerate(
         zip(activations[::-1], decoder.layers, decoder.reduces, strict=True)
     ):
@@ -111,7 +111,7 @@ def decode(
     return logits.view(batch, prompts, index.shape[1], PATCH_PX**2)
 
 
-def _paint(layers: nn.Sequential, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+def _paint(layers: Any, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """Return (N, K, PATCH_PX**2) of tokens (N, K, width): the complex transposed convolution, token by token."""
     many, count, width = x.shape
     first, finer, last = layers[0], layers[2], layers[4]

@@ -10,6 +10,7 @@ the detector's own comparison: FiLM multiplies them, and their sum says how well
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -38,7 +39,7 @@ def start_from_detector(detector: OwlViTForObjectDetection, seed: int) -> CLIPSe
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.bias is not None:
             fan_in = module.in_channels * (9 if isinstance(module, nn.Conv2d) else 1)
             nn.init.normal_(module.weight, std=(2 / fan_in) ** 0.5)
             nn.init.zeros_(module.bias)
@@ -67,9 +68,10 @@ def align_decoder(
     :param patches: (B, K, 3 * PATCH_PX**2) normalised pixels of tokens ``index`` (B, K).
     :param encoded: tokenised phrases, many and different.
     """
-    decoder, width = model.decoder, model.config.reduce_dim
+    decoder: Any = model.decoder
+    width = model.config.reduce_dim
     texts = embed_phrases(model, encoded)
-    model.clip.text_projection.weight.mul_(texts.shape[1] ** 0.5 / texts.norm(dim=1).mean())
+    model.clip.text_projection.weight.data *= texts.shape[1] ** 0.5 / texts.norm(dim=1).mean()
     texts = embed_phrases(model, encoded)  # of components about 1
     activations, _ = embed_tokens(model, patches, index)
     whitened = []

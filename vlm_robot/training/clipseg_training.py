@@ -179,7 +179,7 @@ class Run:
         rise = min(1.0, (self.steps + 1) / config.warm_up_steps)
         fall = 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
         for group in self.optimiser.param_groups:
-            group['lr'] = group['rate'] * rise * fall
+            group['lr'] = float(group['rate'] * rise * fall)
         self.optimiser.step()
         self.steps += 1
         keep = min(AVERAGE, (1 + self.steps) / (10 + self.steps))
