@@ -156,15 +156,17 @@ def render(
 @app.command()
 def bench(json_file: Json = None) -> None:
     """
-    Compare speed and scores with what one would use instead, in one run, as ratios.
+    Compare speed and scores with what one would use instead, in one run, as ratios; say what sight reaches.
 
     Example: vlm-robot bench --json bench.json
     """
-    from vlm_robot.evaluation import detection_benchmark, language_benchmark
+    from vlm_robot.evaluation import detection_benchmark, language_benchmark, sight_benchmark
 
-    rows = [*language_benchmark.run(), *detection_benchmark.run()]
+    rows = [*language_benchmark.run(), *detection_benchmark.run(), *sight_benchmark.compare()]
     console.print(tabulate_benchmark(rows))
-    write_json_file(rows, json_file)
+    targets = sight_benchmark.measure_targets()
+    console.print(sight_benchmark.tabulate_targets(targets))
+    write_json_file(rows + [item.describe() for item in targets], json_file)
 
 
 Minutes = Annotated[float, typer.Option(min=0.1, help='Wall-clock budget; the learning rate falls to zero at its end.')]
@@ -211,6 +213,8 @@ def train_planner(
 def measure_owlvit(
     model: Annotated[str, typer.Option(help='Checkpoint name or folder; `shipped` is the one inside.')] = 'shipped',
     scenes: Annotated[int, typer.Option(min=1, help='Held-out scenes, seen by both cameras.')] = 150,
+    one_shot: Annotated[bool, typer.Option('--one-shot', help='Queries by example pictures and by wordings.')] = False,
+    data: Annotated[Path, typer.Option(help='Pictures for --one-shot; rendered if missing.')] = Path('runs/pictures'),
     out: Annotated[Path | None, typer.Option(help='Folder for example pictures and the model card.')] = None,
     json_file: Json = None,
 ) -> None:
@@ -218,12 +222,35 @@ def measure_owlvit(
     Measure a detector on held-out scenes: AP50, false alarms on absent things, position errors.
 
     Example: vlm-robot measure owlvit --scenes 150 --json owlvit.json
-    """
-    from vlm_robot.training.owlvit_measure import measure, OwlVitMeasureConfig
 
-    report = measure(OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
+    Example: vlm-robot measure owlvit --one-shot --scenes 200
+    """
+    if one_shot:
+        from vlm_robot.training.owlvit_queries import measure_and_write
+
+        report = measure_and_write(model, data, scenes, out)
+    else:
+        from vlm_robot.training.owlvit_measure import measure, OwlVitMeasureConfig
+
+        report = measure(OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
     console.print_json(data=report)
     write_json_file(report, json_file)
+
+
+@train_app.command('example-map')
+def train_example_map(
+    model: Annotated[str, typer.Option(help='Detector: checkpoint folder, or `shipped`.')] = 'shipped',
+    data: Annotated[Path, typer.Option(help='Renderings; what is missing is rendered.')] = Path('runs/pictures'),
+    views: Annotated[int, typer.Option(min=1, help='Training tables.')] = 600,
+) -> None:
+    """
+    Fit the map with which example pictures serve a detector as queries; it is written beside the weights.
+
+    Example: vlm-robot train example-map --model shipped
+    """
+    from vlm_robot.training.example_map import ExampleMapConfig, fit
+
+    console.print(f'{fit(ExampleMapConfig(model, data, views))}')
 
 
 train_app.command('pixel_llm')(pixel_llm_commands.train_pixel_llm)

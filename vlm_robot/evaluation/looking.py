@@ -129,6 +129,7 @@ def caption(
 
 def describe(
     image: Image,
+    captions: Annotated[str, typer.Option(help='none, whole, or dense; default: as the settings say.')] = '',
     model: Annotated[str, typer.Option(help='Detector, name or folder; default: as the settings say.')] = '',
     out: Out = None,
     json_file: Json = None,
@@ -146,6 +147,8 @@ def describe(
     rgb, settings = read_image(image), load_config(config)
     if model:
         settings = replace(settings, detector=replace(settings.detector, model=model))
+    if captions:
+        settings = replace(settings, describer=replace(settings.describer, captions=captions))
     describer = load_describer(settings)
     found = describer.describe(rgb)
     console.print(found.text or 'nothing is said about it', highlight=False, markup=False)
@@ -169,7 +172,7 @@ def ask(
     """
     from vlm_robot.annotation import read_image
     from vlm_robot.config import load_config
-    from vlm_robot.evaluation.asking import load_answerer
+    from vlm_robot.evaluation.answering import load_answerer
 
     rgb, settings = read_image(image), load_config(config)
     if model:

@@ -9,7 +9,7 @@ process, in turns; only ratios and frames a second with their number of threads 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -56,6 +56,7 @@ def measure_targets(repeats: int = 15, config: AgentConfig | None = None) -> lis
     """Return what several prompts cost over one, and how many frames a second all of sight looks at."""
     rgb, labels = draw_table(), list(list_labels()[:PROMPTS])
     config = config or AgentConfig()
+    config = replace(config, describer=replace(config.describer, captions='none'))
     detector, segmenter = OwlVitDetector(config.detector), ClipSegSegmenter(config.segmenter)
     one, several, one_mask, several_masks = time_in_turns(
         [
@@ -78,14 +79,14 @@ def _measure_frames(rgb, detector, segmenter, config: AgentConfig, repeats: int)
     from vlm_robot.evaluation.describing import load_describer
 
     frame = np.asarray(Image.fromarray(rgb).resize(SIZE_PX, Image.Resampling.BOX))
-    describer = load_describer(config)
+    describer = load_describer(config, detector)
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
 
     def look() -> None:
         found = detector.detect(frame, list_labels())
         segmenter.segment(frame, list(dict.fromkeys(item.label for item in found)))
-        describer.describe(frame)
+        describer.describe_found(frame, found)
 
     try:
         seconds = time_in_turns([look], repeats)[0]

@@ -15,12 +15,15 @@ class Detector(Protocol):
 
     name: str
 
-    def detect(self, rgb: np.ndarray, queries: Sequence[str]) -> list[Detection]:
+    def detect(
+        self, rgb: np.ndarray, queries: Sequence[str], thresholds: Mapping[str, float] | None = None
+    ) -> list[Detection]:
         """
         Return what was found, best first; a query without a detection was not found.
 
         :param rgb: (H, W, 3) uint8, red green blue.
         :param queries: phrases such as ``red block``.
+        :param thresholds: 0..1, least score by query, where it differs from the detector's own.
         """
         ...
 
@@ -33,6 +36,9 @@ class FixedDetector:
         self.name = name
         self.boxes = {query: list(found) for query, found in boxes.items()}
 
-    def detect(self, rgb: np.ndarray, queries: Sequence[str]) -> list[Detection]:
+    def detect(
+        self, rgb: np.ndarray, queries: Sequence[str], thresholds: Mapping[str, float] | None = None
+    ) -> list[Detection]:
         """Return the boxes of the queries, each with score 1."""
-        return [Detection(query, 1.0, box) for query in queries for box in self.boxes.get(query, ())]
+        shown = [query for query in queries if (thresholds or {}).get(query, 0.0) <= 1.0]
+        return [Detection(query, 1.0, box) for query in shown for box in self.boxes.get(query, ())]

@@ -18,9 +18,8 @@ from vlm_robot.errors import ConfigError
 from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector, SHIPPED
 from vlm_robot.perception.owlvit_examples import find_vector
 from vlm_robot.perception.owlvit_loading import EXAMPLE_FILE
-from vlm_robot.training.owlvit_pictures import draw_pictures
-
-VISIBLE_PX = 100  # a thing that shows less teaches nothing
+from vlm_robot.training.picture_store import PictureStore
+from vlm_robot.training.sight_separation import split_rng
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,14 @@ class ExampleMapConfig:
     One fit.
 
     :param model: checkpoint folder, or ``shipped``; the map is written into it.
+    :param data: folder of renderings (``PictureStore``); what is missing is rendered.
     :param views: training tables, one picture each.
     :param ridge: weight that keeps the map small, in things.
     """
 
     model: str = 'shipped'
-    views: int = 300
+    data: Path = Path('runs/pictures')
+    views: int = 600
     ridge: float = 1.0
 
     def __post_init__(self) -> None:
@@ -46,7 +47,7 @@ class ExampleMapConfig:
 def fit(config: ExampleMapConfig) -> Path:
     """Fit the map on training tables and write it beside the weights; return its path."""
     detector = OwlVitDetector(OwlVitConfig(model=config.model))
-    vectors, labels = collect(detector, config.views)
+    vectors, labels = collect(detector, PictureStore(config.data, 'train', config.views))
     folder = SHIPPED if config.model == 'shipped' else Path(config.model)
     solved = solve(vectors, detector.embed_texts(labels).float().cpu(), config.ridge)
     path = folder / EXAMPLE_FILE
@@ -54,14 +55,15 @@ def fit(config: ExampleMapConfig) -> Path:
     return path
 
 
-def collect(detector: OwlVitDetector, views: int) -> tuple[torch.Tensor, list[str]]:
-    """Return the class vectors (N, D) of all visible things of training tables, and their names."""
-    vectors, labels = [], []
-    for picture in draw_pictures('train', range(views)):
-        features = detector.encode(detector.preprocess([picture.image.rgb]))
-        for thing, box, visible in zip(picture.things, picture.boxes_px, picture.visible_px, strict=True):
-            vector = find_vector(detector, features, picture.image.rgb.shape[:2], tuple(box))
-            if visible >= VISIBLE_PX and vector is not None:
+def collect(detector: OwlVitDetector, store: PictureStore) -> tuple[torch.Tensor, list[str]]:
+    """Return the class vectors (N, D) of all visible things of training pictures, and their names."""
+    rng, vectors, labels = split_rng('train', 'example map', 0), [], []
+    for index in range(len(store)):
+        picture = store.draw(index, rng)
+        features = detector.encode(detector.preprocess([picture.rgb]))
+        for thing in picture.things:
+            vector = find_vector(detector, features, picture.rgb.shape[:2], thing.box_xyxy_px)
+            if thing.is_clear and vector is not None:
                 vectors.append(vector.cpu())
                 labels.append(thing.label)
     return torch.stack(vectors), labels

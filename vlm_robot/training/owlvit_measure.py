@@ -32,7 +32,7 @@ from vlm_robot.evaluation.detection_metrics import (
 )
 from vlm_robot.perception.lifting import lift
 from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector
-from vlm_robot.training.owlvit_card import CARD
+from vlm_robot.training.owlvit_card import CARD, tell_queries
 from vlm_robot.training.owlvit_phrases import ABSENT_NOUNS
 from vlm_robot.training.owlvit_pictures import draw_picture, LabelledPicture
 from vlm_robot.training.owlvit_scenes import sample_views, TableDrawer
@@ -103,7 +103,10 @@ def measure(config: OwlVitMeasureConfig) -> dict:
     if config.out:
         folder = Path(config.out)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / 'metrics.json').write_text(json.dumps(report, indent=1) + '\n')
+        older = folder / 'metrics.json'
+        if older.is_file():  # what --one-shot measured stays
+            report |= {k: v for k, v in json.loads(older.read_text()).items() if k == 'queries'}
+        older.write_text(json.dumps(report, indent=1) + '\n')
         if examples:
             rows = [np.concatenate(examples[i : i + 2], 1) for i in range(0, len(examples) - 1, 2)]
             write_image(np.concatenate(rows or examples, 0), folder / 'example.png')
@@ -214,4 +217,5 @@ def write_card(folder: Path, report: dict) -> None:
         f'| {group} | {e["n"]} | {1000 * e["median"]:.1f} mm | {100 * e["share_below_15mm"]:.1f} % |'
         for group, e in report['position_errors_m'].items()
     )
-    (folder / 'README.md').write_text(CARD.format(rows=rows, places=places, **(training | report)))
+    queries = tell_queries(report.get('queries'))
+    (folder / 'README.md').write_text(CARD.format(rows=rows, places=places, queries=queries, **(training | report)))

@@ -10,43 +10,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+import json
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from vlm_robot.evaluation.detection_metrics import average_precision, false_alarm_rate, judge, recall_at
-from vlm_robot.perception.owlvit import ImageFeatures, OwlVitDetector
+from vlm_robot.perception.owlvit import ImageFeatures, OwlVitConfig, OwlVitDetector
 from vlm_robot.perception.owlvit_answers import choose
 from vlm_robot.perception.owlvit_examples import find_vector, map_to_texts
 from vlm_robot.perception.prompt_ensemble import average_wordings, fill_templates, read_templates
-from vlm_robot.training.owlvit_measure import draw_views, LEAST_SCORE
-from vlm_robot.training.owlvit_pictures import LabelledPicture
+from vlm_robot.training.owlvit_measure import write_card
+from vlm_robot.training.picture_store import PictureStore
+from vlm_robot.training.pictures import Picture
 from vlm_robot.vocabulary import list_labels
 
+LEAST_SCORE = 0.02  # what enters the precision-recall curve
 EXAMPLE_PX = 150  # visible pixels of a thing that may serve as an example
-CAMERAS = 2  # pictures of one table follow each other
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
     """A held-out picture and what the detector saw in it before any query."""
 
-    picture: LabelledPicture
+    picture: Picture
     features: ImageFeatures
-    table: int
+    number: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return height and width in pixels."""
+        return self.picture.rgb.shape[0], self.picture.rgb.shape[1]
+
+    def split(self, label: str) -> tuple[list, list]:
+        """Return the boxes of things of that label: those to judge, and those that are too hidden."""
+        mine = [thing for thing in self.picture.things if thing.label == label]
+        return [t.box_xyxy_px for t in mine if t.is_clear], [t.box_xyxy_px for t in mine if not t.is_clear]
 
 
-def measure_queries(detector: OwlVitDetector, split: str = 'test', scenes: int = 150, seed: int = 0) -> dict:
+def measure_queries(detector: OwlVitDetector, store: PictureStore, seed: int = 0) -> dict:
     """
     Return AP50, recall and false alarms of every way to ask.
 
-    :param scenes: tables, each seen by both cameras.
+    :param store: held-out pictures, each of another table.
     :param seed: which examples are drawn.
     """
-    pictures = [
-        Encoded(picture, detector.encode(detector.preprocess([picture.image.rgb])), number // CAMERAS)
-        for number, picture in enumerate(draw_views(split, scenes))
-    ]
+    rng, pictures = np.random.default_rng(seed), []
+    for number in range(len(store)):
+        picture = store.draw(number, rng)
+        pictures.append(Encoded(picture, detector.encode(detector.preprocess([picture.rgb])), number))
     bank, report = collect_examples(detector, pictures), {}
     words, limit = detector.embed_texts(list_labels()), detector.limit('')
     report['words'] = judge_queries(detector, pictures, lambda item: words, limit)
@@ -63,15 +76,30 @@ def measure_queries(detector: OwlVitDetector, split: str = 'test', scenes: int =
     return report
 
 
+def measure_and_write(model: str, data: Path, pictures: int, out: Path | None = None) -> dict:
+    """
+    Measure on held-out pictures, put the figures into the checkpoint's ``metrics.json`` and write its card anew.
+
+    :param data: folder of pictures (``PictureStore``); what is missing is rendered.
+    :param out: folder of the checkpoint whose card is written; None writes nothing.
+    """
+    report = measure_queries(OwlVitDetector(OwlVitConfig(model=model)), PictureStore(data, 'test', pictures))
+    report = {'pictures': pictures, 'ways': report}
+    if out is not None and (out / 'metrics.json').is_file():
+        metrics = json.loads((out / 'metrics.json').read_text()) | {'queries': report}
+        (out / 'metrics.json').write_text(json.dumps(metrics, indent=1) + '\n')
+        write_card(out, metrics)
+    return report
+
+
 def collect_examples(detector: OwlVitDetector, pictures: list[Encoded]) -> dict[str, list[tuple[int, torch.Tensor]]]:
-    """Return for each kind of thing the table and class vector of every one that may serve as an example."""
+    """Return for each kind of thing the picture and class vector of every one that may serve as an example."""
     bank: dict[str, list[tuple[int, torch.Tensor]]] = {label: [] for label in list_labels()}
     for item in pictures:
-        picture = item.picture
-        for thing, box, visible in zip(picture.things, picture.boxes_px, picture.visible_px, strict=True):
-            vector = find_vector(detector, item.features, picture.image.rgb.shape[:2], tuple(box))
-            if visible >= EXAMPLE_PX and vector is not None:
-                bank[thing.label].append((item.table, vector))
+        for thing in item.picture.things:
+            vector = find_vector(detector, item.features, item.size, thing.box_xyxy_px)
+            if thing.visible_px >= EXAMPLE_PX and vector is not None:
+                bank[thing.label].append((item.number, vector))
     return bank
 
 
@@ -83,11 +111,11 @@ def judge_queries(
     judged: dict[str, list] = {label: [] for label in labels}
     absent = []
     for item in pictures:
-        seen = detector.compare(item.features, ask(item), [item.picture.image.rgb.shape[:2]])[0]
+        seen = detector.compare(item.features, ask(item), [item.size])[0]
         found = choose(seen, labels, torch.full((len(labels),), LEAST_SCORE), detector.rules)
         for label in labels:
             mine = [answer for answer in found if answer.label == label]
-            clear, hidden = item.picture.split(label)
+            clear, hidden = item.split(label)
             judged[label].append(judge([a.box_xyxy_px for a in mine], [a.score for a in mine], clear, hidden))
             if len(clear) + len(hidden) == 0:
                 absent.append(max((answer.score for answer in mine), default=0.0))
@@ -106,7 +134,7 @@ def _draw_examples(detector, bank, count: int, rng, is_mapped: bool) -> Callable
     def ask(item: Encoded) -> torch.Tensor:
         queries = []
         for label in list_labels():
-            others = [vector for table, vector in bank[label] if table != item.table]
+            others = [vector for number, vector in bank[label] if number != item.number]
             if not others:
                 raise ValueError(f'no other table shows a {label}; measure on more tables')
             drawn = rng.choice(len(others), min(count, len(others)), replace=False)
