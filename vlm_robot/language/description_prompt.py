@@ -34,7 +34,8 @@ AUXILIARIES = (
     'is', 'are', 'do', 'does', 'can', 'could', 'was', 'were', 'has', 'have', 'will', 'would', 'did', 'should',
 )  # fmt: skip
 WRITING = re.compile(r'\b(written|writing|writes?|reads?|says?|text|label|labelled|sign|words?|letters?|spell\w*)\b')
-COLOUR = re.compile(r'\b(?:what|which)\s+colou?r\b|\bcolou?r of\b')
+WHICH_COLOUR = re.compile(r'\b(?:what|which)\s+colou?r\b')
+WHERE = re.compile(r'\bwhere\b|\bon or in\b|\bin or on\b|^what is .* (?:in|on|inside)\W*$')
 EXAMPLES = """Objects:
 - red block on the table
 - blue bowl on the table
@@ -94,21 +95,25 @@ def list_candidates(description: Description, question: str) -> tuple[str, ...]:
     The words of the question alone decide the kind: yes or no, a number, a colour, a written text, a place, a thing.
     """
     words = question.lower()
-    if re.search(r'\bhow many\b|\bnumber of\b', words):
+    if re.search(r'\bhow many\b', words):
         return NUMBERS
-    if COLOUR.search(words):
+    if WHICH_COLOUR.search(words):
         return tuple(COLOURS)
     if words.split()[0] in AUXILIARIES:
         return YES_NO
     if WRITING.search(words):
         return tuple(dict.fromkeys(line.text for line in description.lines if line.kind == 'text' and line.text))
-    if words.startswith('where'):
+    if re.search(r'\bnumber of\b', words):
+        return NUMBERS
+    if re.search(r'\bcolou?r of\b', words):
+        return tuple(COLOURS)
+    if WHERE.search(words):
         return list_places(description)
     if re.match(r'(what|which)\s+(shape|kind)\b', words):
         return SHAPES
     if re.match(r'(what|which)\b', words):
         return tuple(dict.fromkeys(line.text for line in description.lines if line.kind == 'tag'))
-    return ()
+    return YES_NO if words.endswith('?') and not re.search(r'\b(what|which|who|why|how|when)\b', words) else ()
 
 
 def list_places(description: Description) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ from vlm_robot.training.vilt_batches import sample_questions
 from vlm_robot.training.vilt_card import draw_examples, draw_kinds, write_card
 from vlm_robot.vocabulary import COLOURS, SHAPES
 
+SAME_PLACE = {'hand': 'gripper'}
+
 
 @dataclass(frozen=True)
 class ViltMeasureConfig:
@@ -163,24 +165,22 @@ def measure_lens(answerer: Answerer, asked: Sequence[Asked], pictures: int) -> d
     rows = {
         kind: {
             'n': sum(item.question.kind == kind for item in same),
-            'lens': _share(item_means_truth(item) for item in other if item.question.kind == kind),
+            'lens': _share(means_truth(item) for item in other if item.question.kind == kind),
             'vilt': _share(item.is_right for item in same if item.question.kind == kind),
         }
         for kind in kinds
     }
     return {
-        'name': answerer.name, 'n': len(same), 'right': _share(item_means_truth(item) for item in other),
+        'name': answerer.name, 'n': len(same), 'right': _share(means_truth(item) for item in other),
         'vilt_on_the_same': _share(item.is_right for item in same), 'by_kind': rows,
     }  # fmt: skip
 
 
-def item_means_truth(item: Asked) -> bool:
-    """Return whether an answer in other words says the truth: articles and case do not count."""
-    return _plain(item.answer.text) == _plain(item.question.answer)
-
-
-def _plain(text: str) -> str:
-    return ' '.join(word for word in text.lower().strip(' .').split() if word not in ('a', 'an', 'the'))
+def means_truth(item: Asked) -> bool:
+    """Return whether an answer says the truth in other words: ``in the red bowl`` is the place ``bowl``."""
+    words = item.answer.text.lower().strip(' .').split() or ['']
+    said = SAME_PLACE.get(words[-1], words[-1]) if item.question.kind == 'place' else ' '.join(words)
+    return said == item.question.answer
 
 
 def _share(values: Iterable[bool]) -> float:
