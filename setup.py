@@ -6,11 +6,15 @@ from setuptools import find_packages, setup
 
 NAME = 'vlm_robot'
 NODES = (
+    'annotator_node',
+    'describer_node',
     'detector_node',
+    'grounder_node',
     'kitchen_node',
     'planner_node',
     'recorder_node',
     'scene_node',
+    'segmenter_node',
     'sim_node',
     'skill_node',
     'supervisor_node',

@@ -1,5 +1,5 @@
 """
-Start the robot: detector, scene, skill and planner nodes, and the simulator in place of a real robot.
+Start the robot: its nodes, more of them for full sight, and the simulator in place of a real robot.
 
 Every argument is described by ``ros2 launch vlm_robot bringup.launch.py --show-args``. The Fast DDS profile
 is needed: without it 640x480 images get lost between processes.
@@ -10,7 +10,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, GroupAction, SetEnvironmentVariable
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration
+from launch.substitutions import EqualsSubstitution, LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterFile
 
@@ -31,6 +31,12 @@ ARGUMENTS = (
         choices=['cpu', 'gpu'],
         description='Models and devices: config/<profile>.yaml.',
     ),
+    DeclareLaunchArgument(
+        'sight',
+        default_value='detector',
+        choices=['detector', 'full'],
+        description='full: masks, captions, descriptions and answers too (segmenter, grounder, describer).',
+    ),
     DeclareLaunchArgument('namespace', default_value='', description='ROS namespace of all nodes.'),
     DeclareLaunchArgument(
         'scenario',
@@ -47,7 +53,7 @@ ARGUMENTS = (
         'autostart',
         default_value='true',
         choices=['true', 'false'],
-        description='Detector and planner bring themselves up; false where a lifecycle manager does.',
+        description='Managed nodes (sight, planner) bring themselves up; false where a lifecycle manager does.',
     ),
     DeclareLaunchArgument(
         'fastdds_profile',
@@ -78,6 +84,7 @@ def generate_launch_description():
     sim = LaunchConfiguration('sim')
     clock = {'use_sim_time': sim}
     lifecycle = {**clock, 'autostart': LaunchConfiguration('autostart')}
+    full = IfCondition(EqualsSubstitution(LaunchConfiguration('sight'), 'full'))
     table = {name: LaunchConfiguration(name) for name in ('scenario', 'seed', 'real_time_factor')}
     nodes = [
         describe_node('sim', table, IfCondition(sim)),
@@ -85,6 +92,8 @@ def generate_launch_description():
         describe_node('scene', clock),
         describe_node('skill', clock),
         describe_node('planner', lifecycle),
+        *(describe_node(name, lifecycle, full) for name in ('segmenter', 'grounder', 'describer')),
+        describe_node('annotator', clock),  # idle until somebody looks at its pictures
     ]
     return LaunchDescription(
         [

@@ -25,7 +25,11 @@ from vlm_robot.resources import find
 
 NODES = ('sim', 'detector', 'scene', 'skill', 'planner')
 ROBOT_NODES = NODES[1:]  # a real robot brings its own cameras and arm
-EXTRAS = ('kitchen', 'recorder', 'supervisor')  # started when they are named
+SIGHT = {
+    'detector': (),
+    'full': ('segmenter', 'grounder', 'describer', 'annotator'),
+}  # nodes beside the detector, by how much the robot sees
+EXTRAS = (*SIGHT['full'], 'kitchen', 'recorder', 'supervisor')  # started when they are named
 RESTART_PAUSE = 2.0  # seconds between two starts of a node that keeps ending
 STOP_TIMEOUT = 10.0  # seconds for a node to end after SIGINT
 
@@ -190,12 +194,13 @@ def main() -> int:
     parser.add_argument('--profile', default='cpu', help='cpu or gpu: which of config/<profile>.yaml')
     parser.add_argument('--logs', type=Path, default=Path('out/logs'), help='folder of the log files')
     parser.add_argument('--record', type=Path, help='folder of a recording, made anew (rosbag2 with MCAP)')
+    parser.add_argument('--sight', default='detector', choices=[*SIGHT], help='full: masks, captions, descriptions too')
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     parameters: dict[str, dict[str, object]] = {'sim': {'scenario': options.scenario, 'seed': options.seed}}
-    nodes = NODES
+    nodes = (*NODES, *SIGHT[options.sight])
     if options.record:
-        nodes, parameters['recorder'] = (*NODES, 'recorder'), {'folder': str(options.record.resolve())}
+        nodes, parameters['recorder'] = (*nodes, 'recorder'), {'folder': str(options.record.resolve())}
     graph = Graph(GraphConfig(options.logs, nodes, options.profile, parameters))
     try:
         with graph, TaskClient(graph.domain) as client:
