@@ -234,7 +234,8 @@ def test_the_rules_answer_most_expressions_when_every_box_is_right():
         picture = scatter_things(rng)
         asked = sample_referring(picture, 'test', rng)
         if asked is not None:
-            box = RuleGrounder(Seer(picture)).ground(picture.rgb, asked.text)
+            rules = RuleGrounder(Seer(picture))
+            box = rules.ground(rules.look(picture.rgb), asked.text)
             hits.append(box == picture.things[asked.index].box_xyxy_px)
     assert np.mean(hits) > 0.6
 

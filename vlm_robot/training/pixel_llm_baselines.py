@@ -79,9 +79,12 @@ class RuleGrounder:
         """Keep a detector."""
         self.detector = detector
 
-    def ground(self, rgb: np.ndarray, text: str) -> Box | None:
-        """Return the box that the text names; None where the rules find nothing."""
-        found = self.detector.detect(rgb, list_labels())
+    def look(self, rgb: np.ndarray) -> list[Detection]:
+        """Return what the detector finds when it is asked for all 22 labels."""
+        return self.detector.detect(rgb, list_labels())
+
+    def ground(self, found: list[Detection], text: str) -> Box | None:
+        """Return the box that the text names among what ``look`` found; None where the rules find nothing."""
         nouns, relation = list_nouns(text), find_relation(text)
         if not nouns:
             return None
@@ -100,10 +103,13 @@ class RuleGrounder:
         return _rank(relation, fits, text)
 
 
-def match_words(detector: Detector, rgb: np.ndarray, label: str) -> tuple[float, float] | None:
+def match_words(found: list[Detection], label: str) -> tuple[float, float] | None:
     """Return the middle of the detector's best box of the very words of a caption; None where it finds none."""
-    found = detector.detect(rgb, [label])
-    return tuple(_centre(found[0]).tolist()) if found else None
+    same = [item for item in found if item.label == label]
+    if not same:
+        return None
+    x, y = _centre(max(same, key=lambda item: item.score))
+    return float(x), float(y)
 
 
 class NearestCrop:

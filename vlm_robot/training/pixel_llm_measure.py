@@ -8,8 +8,9 @@ stands beside a baseline (``pixel_llm_baselines``). Shares are printed with how 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 import json
 from pathlib import Path
 import time
@@ -18,7 +19,7 @@ import numpy as np
 from rich.progress import track
 
 from vlm_robot.console import console
-from vlm_robot.datatypes import Box
+from vlm_robot.datatypes import Box, Detection
 from vlm_robot.errors import ConfigError
 from vlm_robot.evaluation.caption_metrics import DensePicture, is_exact, measure_cider, measure_dense_map
 from vlm_robot.evaluation.detection_metrics import compute_iou
@@ -29,9 +30,9 @@ from vlm_robot.training.picture_store import PictureStore
 from vlm_robot.training.pictures import Picture
 from vlm_robot.training.pixel_llm_baselines import match_words, NearestCrop, RuleGrounder
 from vlm_robot.training.pixel_llm_texts import sample_absent_text
-from vlm_robot.training.referring import sample_referring
+from vlm_robot.training.referring import Referring, sample_referring
 from vlm_robot.training.sight_separation import is_far, is_held_out, split_rng
-from vlm_robot.vocabulary import list_labels
+from vlm_robot.vocabulary import list_labels, SHAPES
 
 LEAST_OBJECT = 0.05  # what enters the precision-recall curve of dense captions
 CROP_PICTURES = 400  # training pictures from which the nearest-crop baseline knows its crops
@@ -88,17 +89,26 @@ class Rivals:
     crops: NearestCrop | None
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A held-out picture, random numbers for what is asked about it, and what the detector finds in it."""
+
+    picture: Picture
+    split: str
+    rng: np.random.Generator
+    detected: list[Detection]
+
+
 def measure(config: PixelMeasureConfig) -> dict:
     """Return the report of a checkpoint and its baselines."""
     rivals, tally = _gather(config), Tally()
     store = PictureStore(config.store, config.split, config.pictures)
     for index in track(range(config.pictures), 'measuring', console=console):
         picture = store.draw(index, np.random.default_rng(0))
-        rng = split_rng(config.split, 'pixel_llm', index)
-        count_referring(tally, rivals, picture, config.split, rng)
-        count_words(tally, rivals, picture, config.split, rng)
-        count_regions(tally, rivals, picture)
-        count_dense(tally, rivals, picture)
+        detected = rivals.rules.look(picture.rgb) if rivals.rules else []
+        seen = Seen(picture, config.split, split_rng(config.split, 'pixel_llm', index), detected)
+        for count in (count_referring, count_words, count_writing, count_regions, count_dense):
+            count(tally, rivals, seen)
     store.close()
     return {'model': config.model, 'split': config.split, 'pictures': config.pictures} | summarise(tally)
 
@@ -117,39 +127,43 @@ def _gather(config: PixelMeasureConfig) -> Rivals:
     return Rivals(model, straight, detector, RuleGrounder(detector), crops)
 
 
-def count_referring(tally: Tally, rivals: Rivals, picture: Picture, split: str, rng: np.random.Generator) -> None:
+def count_referring(tally: Tally, rivals: Rivals, seen: Seen) -> None:
     """Ask for two things by their words, three by a relation, and for three that are not there."""
-    for has_relation, count in ((False, 2), (True, 3)):
-        for _ in range(count):
-            asked = sample_referring(picture, split, rng, has_relation)
-            if asked is None:
-                continue
-            truth = picture.things[asked.index].box_xyxy_px
-            kind = 'related' if has_relation else 'plain'
-            found = tally.time('ground', lambda asked=asked: rivals.model.ground(picture.rgb, asked.text))
-            hit = _hits(found[0].box_xyxy_px if found else None, truth)
-            groups = [kind, f'{kind} {"new" if asked.is_new else "known"} wording']
-            groups += [f'relation {asked.expression.relation}'] if has_relation else []
-            groups += [f'{kind} far camera'] if is_far(picture.camera) else []
-            groups += [f'{kind} held-out pair'] if _names_held_out(picture, asked.index) else []
-            for group in groups:
-                tally.hits[f'{group}'].append(hit)
-            tally.hits[f'{kind} named at all'].append(bool(found))
-            straight = rivals.straight.ground(picture.rgb, asked.text)
-            tally.hits[f'{kind} regressed'].append(_hits(straight[0].box_xyxy_px if straight else None, truth))
-            if rivals.rules:
-                tally.hits[f'{kind} by rules'].append(_hits(rivals.rules.ground(picture.rgb, asked.text), truth))
-    for _ in range(3):
-        text = sample_absent_text(picture, split, rng)
-        tally.hits['absent refused'].append(not rivals.model.ground(picture.rgb, text))
+    picture, rng = seen.picture, seen.rng
+    drawn = [sample_referring(picture, seen.split, rng, has_relation) for has_relation in (False,) * 2 + (True,) * 3]
+    asked = [item for item in drawn if item is not None]
+    missing = [sample_absent_text(picture, seen.split, rng) for _ in range(3)]
+    texts = [*(item.text for item in asked), *missing]
+    found = tally.time('ground eight phrases', lambda: rivals.model.ground_all(picture.rgb, texts))
+    straight = rivals.straight.ground_all(picture.rgb, texts)
+    for item, mine, other in zip(asked, found, straight, strict=False):
+        truth = picture.things[item.index].box_xyxy_px
+        kind = 'related' if item.has_relation else 'plain'
+        for group in _list_groups(item, picture):
+            tally.hits[group].append(_hits(mine[0].box_xyxy_px if mine else None, truth))
+        tally.hits[f'{kind} named at all'].append(bool(mine))
+        tally.hits[f'{kind} regressed'].append(_hits(other[0].box_xyxy_px if other else None, truth))
         if rivals.rules:
-            tally.hits['absent refused by rules'].append(rivals.rules.ground(picture.rgb, text) is None)
+            tally.hits[f'{kind} by rules'].append(_hits(rivals.rules.ground(seen.detected, item.text), truth))
+    for text, mine in zip(missing, found[len(asked) :], strict=True):
+        tally.hits['absent refused'].append(not mine)
+        if rivals.rules:
+            tally.hits['absent refused by rules'].append(rivals.rules.ground(seen.detected, text) is None)
 
 
-def count_words(tally: Tally, rivals: Rivals, picture: Picture, split: str, rng: np.random.Generator) -> None:
-    """Read a narrator's sentence and compare where each noun lies; then write one and see whether it is true."""
+def _list_groups(asked: Referring, picture: Picture) -> list[str]:
+    kind, thing = 'related' if asked.has_relation else 'plain', picture.things[asked.index]
+    groups = [kind, f'{kind} {"new" if asked.is_new else "known"} wording']
+    groups += [f'relation {asked.expression.relation}'] if asked.has_relation else []
+    groups += [f'{kind} far camera'] if is_far(picture.camera) else []
+    return groups + ([f'{kind} held-out pair'] if is_held_out(thing.colour, thing.shape) else [])
+
+
+def count_words(tally: Tally, rivals: Rivals, seen: Seen) -> None:
+    """Read a narrator's sentence and compare where each noun lies."""
+    picture = seen.picture
     width, height = picture.size_px
-    told = narrate(picture, split, rng)
+    told = narrate(picture, seen.split, seen.rng)
     placed = rivals.model.locate_words(picture.rgb, told.text).words
     straight = rivals.straight.locate_words(picture.rgb, told.text).words
     targets = list_word_targets(told, picture)
@@ -157,75 +171,71 @@ def count_words(tally: Tally, rivals: Rivals, picture: Picture, split: str, rng:
         tally.hits['word has a place'].append((placed[i].point_px is not None) == (target.thing is not None))
         if target.thing is None or (i + 1 < len(targets) and targets[i + 1].thing == target.thing):
             continue  # the noun is the last word of its thing
-        thing = picture.things[target.thing]
-        centre = np.array(thing.centre_px)
+        thing, middle = picture.things[target.thing], (width / 2, height / 2)
         is_only = sum(other.label == thing.label for other in picture.things) == 1
-        middle = (width / 2, height / 2)
         guesses = {'': placed[i].point_px, ' regressed': straight[i].point_px, ' at the middle': middle}
-        if rivals.detector:
-            guesses[' by string match'] = match_words(rivals.detector, picture.rgb, thing.label)
+        if rivals.rules:
+            guesses[' by string match'] = match_words(seen.detected, thing.label)
         for name, point in guesses.items():
             # Who says nothing is taken to say the middle.
-            error = float(np.linalg.norm(np.array(point or middle) - centre)) / width
-            tally.errors[f'noun{name}'].append(error)
-            if is_only:
-                tally.errors[f'only noun{name}'].append(error)
-        box = placed[i].box_xyxy_px
-        tally.hits['noun in its box'].append(box is not None and _holds(thing.box_xyxy_px, placed[i].point_px))
+            error = float(np.linalg.norm(np.subtract(point or middle, thing.centre_px))) / width
+            for group in ('noun', *(('only noun',) if is_only else ())):
+                tally.errors[f'{group}{name}'].append(error)
+        tally.hits['noun in its box'].append(_holds(thing.box_xyxy_px, placed[i].point_px))
+
+
+def count_writing(tally: Tally, rivals: Rivals, seen: Seen) -> None:
+    """Write a sentence and see whether the things that it names are there, and where it says."""
+    picture = seen.picture
     written = tally.time('caption', lambda: rivals.model.caption(picture.rgb))
-    for i, word in enumerate(written.words):
+    for before, word in pairwise(written.words):
         noun = word.word.strip('.,')
-        if noun in ('block', 'bowl') and i and word.box_xyxy_px is not None:
-            label = f'{written.words[i - 1].word} {noun}'
-            true = [thing.box_xyxy_px for thing in picture.things if thing.label == label]
-            tally.hits['written noun is there'].append(bool(true))
-            best = compute_iou(np.array([word.box_xyxy_px]), np.array(true)).max() if true else 0.0
-            tally.hits['written noun is there and at its pixels'].append(bool(best >= 0.5))
+        if noun not in SHAPES or word.box_xyxy_px is None:
+            continue
+        true = [thing.box_xyxy_px for thing in picture.things if thing.label == f'{before.word} {noun}']
+        tally.hits['written noun is there'].append(bool(true))
+        tally.hits['written noun is there and at its pixels'].append(any(_hits(word.box_xyxy_px, b) for b in true))
 
 
-def count_regions(tally: Tally, rivals: Rivals, picture: Picture) -> None:
-    """Name every clear thing from its box and from its middle."""
+def count_regions(tally: Tally, rivals: Rivals, seen: Seen) -> None:
+    """Name every clear thing from its box and from a pixel of it."""
+    picture = seen.picture
     things = [thing for thing in picture.things if thing.is_clear]
     boxes = [thing.box_xyxy_px for thing in things]
     captions = tally.time('caption boxes', lambda: rivals.model.caption_boxes(picture.rgb, boxes))
-    for thing, caption in zip(things, captions, strict=True):
-        tally.said['region'].append((caption.text, thing.label))
+    points = rivals.model.caption_points(picture.rgb, [_find_pixel(thing.mask) for thing in things])
+    for thing, caption, point in zip(things, captions, points, strict=True):
         side = 'held-out pair' if is_held_out(thing.colour, thing.shape) else 'trained pair'
+        tally.said['region'].append((caption.text, thing.label))
         tally.said[f'region {side}'].append((caption.text, thing.label))
-        rows, columns = np.nonzero(thing.mask)
-        middle = len(rows) // 2
-        point = (float(columns[middle]) + 0.5, float(rows[middle]) + 0.5)
-        tally.said['point'].append((rivals.model.caption_point(picture.rgb, point).text, thing.label))
+        tally.said['point'].append((point.text, thing.label))
         if rivals.crops:
             tally.said['nearest crop'].append((rivals.crops.name(picture.rgb, thing.box_xyxy_px), thing.label))
 
 
-def count_dense(tally: Tally, rivals: Rivals, picture: Picture) -> None:
+def count_dense(tally: Tally, rivals: Rivals, seen: Seen) -> None:
     """Name everything that is found."""
+    picture = seen.picture
+    found = tally.time('caption dense', lambda: rivals.model.caption_dense(picture.rgb))
+    boxes = [item.box_xyxy_px or (0.0, 0.0, 0.0, 0.0) for item in found]
+    tally.dense['dense'].append(_judge(picture, boxes, [c.confidence for c in found], [c.text for c in found]))
+    if rivals.detector is None:
+        return
+    for name, asked in (('detector and region caption', SHAPES), ('detector asked for all 22 labels', list_labels())):
+        seen_things = rivals.detector.detect(picture.rgb, asked, dict.fromkeys(asked, LEAST_OBJECT))
+        boxes, texts = [d.box_xyxy_px for d in seen_things], [d.label for d in seen_things]
+        if asked is SHAPES:
+            texts = [caption.text for caption in rivals.model.caption_boxes(picture.rgb, boxes)]
+        tally.dense[name].append(_judge(picture, boxes, [d.score for d in seen_things], texts))
+
+
+def _judge(picture: Picture, boxes: Sequence[Box], scores: Sequence[float], texts: Sequence[str]) -> DensePicture:
     clear = [thing for thing in picture.things if thing.is_clear]
     unclear = [thing.box_xyxy_px for thing in picture.things if not thing.is_clear]
-
-    def judge(name: str, boxes, scores, texts) -> None:
-        tally.dense[name].append(
-            DensePicture(
-                np.array(boxes, float).reshape(-1, 4), np.array(scores, float), texts,
-                np.array([thing.box_xyxy_px for thing in clear], float).reshape(-1, 4),
-                [thing.label for thing in clear], np.array(unclear, float).reshape(-1, 4),
-            )
-        )  # fmt: skip
-
-    found = tally.time('caption dense', lambda: rivals.model.caption_dense(picture.rgb))
-    judge('dense', [c.box_xyxy_px for c in found], [c.confidence for c in found], [c.text for c in found])
-    if rivals.detector:
-        asked = ['block', 'bowl']
-        seen = rivals.detector.detect(picture.rgb, asked, dict.fromkeys(asked, LEAST_OBJECT))
-        boxes = [item.box_xyxy_px for item in seen]
-        texts = [caption.text for caption in rivals.model.caption_boxes(picture.rgb, boxes)]
-        judge('detector and region caption', boxes, [item.score for item in seen], texts)
-        labels = list_labels()
-        seen = rivals.detector.detect(picture.rgb, labels, dict.fromkeys(labels, LEAST_OBJECT))
-        judge('detector asked for all 22 labels', *zip(*((d.box_xyxy_px, d.score, d.label) for d in seen), strict=True)
-              if seen else ((), (), ()))  # fmt: skip
+    shown, true, hidden = (
+        np.array(items, float).reshape(-1, 4) for items in (boxes, [t.box_xyxy_px for t in clear], unclear)
+    )
+    return DensePicture(shown, np.array(scores, float), texts, true, [thing.label for thing in clear], hidden)
 
 
 def summarise(tally: Tally) -> dict:
@@ -273,5 +283,7 @@ def _holds(box: Box, point: tuple[float, float] | None) -> bool:
     return point is not None and box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
 
 
-def _names_held_out(picture: Picture, index: int) -> bool:
-    return is_held_out(picture.things[index].colour, picture.things[index].shape)
+def _find_pixel(mask: np.ndarray) -> tuple[float, float]:
+    rows, columns = np.nonzero(mask)
+    middle = len(rows) // 2
+    return float(columns[middle]) + 0.5, float(rows[middle]) + 0.5

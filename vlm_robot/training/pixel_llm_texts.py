@@ -34,9 +34,9 @@ class TextMix:
 
     narrations: int = 1
     plain: int = 2
-    related: int = 4
+    related: int = 8
     absent: int = 3
-    regions: int = 4
+    regions: int = 2
 
 
 def list_pixel_words() -> list[str]:

@@ -172,12 +172,17 @@ class PixelLlm:
 
     def caption_point(self, rgb: np.ndarray, point_px: tuple[float, float]) -> GroundedCaption:
         """Return what is at a point, column and row in pixels; raise ImageError where it is outside."""
+        return self.caption_points(rgb, [point_px])[0]
+
+    def caption_points(self, rgb: np.ndarray, points_px: Sequence[tuple[float, float]]) -> list[GroundedCaption]:
+        """Return one caption a point; the picture is encoded once."""
         check_rgb(rgb)
-        (width, height), (x, y) = _size(rgb), point_px
-        if not (0 <= x <= width and 0 <= y <= height):
-            raise ImageError(f'the point {point_px} is outside of the {width} x {height} picture')
-        place = (x / width, y / height, x / width, y / height)
-        return replace(self._caption_places(rgb, [place], True)[0], box_xyxy_px=None)
+        width, height = _size(rgb)
+        for x, y in points_px:
+            if not (0 <= x <= width and 0 <= y <= height):
+                raise ImageError(f'the point {(x, y)} is outside of the {width} x {height} picture')
+        places = [(x / width, y / height, x / width, y / height) for x, y in points_px]
+        return [replace(item, box_xyxy_px=None) for item in self._caption_places(rgb, places, True)]
 
     def caption_dense(self, rgb: np.ndarray) -> list[GroundedCaption]:
         """Return one caption per thing that is found, best first; its confidence is that there is a thing."""

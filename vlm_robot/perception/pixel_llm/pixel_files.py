@@ -12,7 +12,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 import torch
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerFast
 
 from vlm_robot.errors import ModelError
 from vlm_robot.perception.pixel_llm.pixel_config import read_shape, write_shape
@@ -47,7 +47,7 @@ def load(folder: str | Path, base: str = '', dtype: torch.dtype = torch.float32)
     model = PixelLlmModel(shape, base)
     try:
         state = load_file(folder / WEIGHTS_FILE)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"PixelLLM '{folder.name}' cannot be read: {error}; get it again or train it") from error
     wanted = {name for name in model.state_dict() if _is_kept(model, name)}
