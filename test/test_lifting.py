@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vlm_robot.datatypes import Detection, LiftedDetection
-from vlm_robot.errors import ConfigError
+from vlm_robot.errors import ConfigError, ImageError
 from vlm_robot.geometry import wrap_quarter_turn
 from vlm_robot.perception.lifting import kind_of, lift, lift_all, LiftingConfig, NotLifted
 from vlm_robot.sim.bullet_camera import BulletCamera, CAMERAS
@@ -109,6 +109,29 @@ def test_the_lower_block_of_a_stack_lies_below_the_upper_one(seen):
         assert abs(lifted['pink block'].p_base[2] - places['pink block'][2]) < 0.012
 
 
+def test_a_mask_takes_away_what_else_is_in_the_box(seen):
+    image, detections, places = seen
+    for name, other in (('blue block', 'cyan block'), ('white block', 'green bowl')):
+        x0, y0, x1, y1 = detections[name].box_xyxy_px
+        wide = replace(detections[name], box_xyxy_px=(x0 - 25, y0 - 25, x1 + 25, y1 + 25), label='small toy')
+        mask = np.zeros(image.depth.shape, bool)
+        mask[round(y0) : round(y1), round(x0) : round(x1)] = True
+        masked = error_of(lift(wide, image, mask=mask), places[name])
+        assert masked < 0.02 and masked < error_of(lift(wide, image), places[name]), other
+
+
+@pytest.mark.parametrize('is_full', [True, False])
+def test_a_mask_of_all_or_of_nothing_changes_nothing(seen, is_full):
+    image, detections, _ = seen
+    masks = {name: np.full(image.depth.shape, is_full) for name in detections}
+    assert lift_all(detections.values(), image, masks=masks) == lift_all(detections.values(), image)
+
+
+def test_a_mask_of_another_size_is_refused(seen):
+    with pytest.raises(ImageError, match='size'):
+        lift(seen[1]['red block'], seen[0], mask=np.ones((4, 4), bool))
+
+
 def test_an_unknown_thing_is_measured_by_its_extent(seen):
     image, detections, places = seen
     outcome = lift(replace(detections['red block'], label='small toy'), image)
@@ -122,7 +145,8 @@ def test_synonyms_and_plurals_are_measured_like_the_thing():
 
 
 @pytest.mark.parametrize(
-    'wrong', [{'table_z': 1.0}, {'nearest': 5.0}, {'least_points': 0}, {'block_size': -0.04}, {'bowl_diameter': 0.0}]
+    'wrong', [{'table_z': 1.0}, {'nearest': 5.0}, {'least_points': 0}, {'block_size': -0.04}, {'bowl_diameter': 0.0},
+              {'mask_reach_px': -1}]
 )
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError):

@@ -30,6 +30,8 @@ from vlm_robot.datatypes import (
 from vlm_robot.perception.crops import cut_around
 from vlm_robot.perception.detector import Detector
 from vlm_robot.perception.lifting import lift_all, LiftingConfig
+from vlm_robot.perception.regions import mask_found
+from vlm_robot.perception.sight import Segmenter
 from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
 from vlm_robot.planning.dialogue import Dialogue, Listener
 from vlm_robot.planning.planners import Planner
@@ -61,7 +63,7 @@ class CameraEyes:
     Eyes that see: every camera's frame is searched for every query, lifted and taken into the tracker.
 
     ``frames`` keeps the last look (image and detections by camera) for pictures; ``memory``, where there is one, keeps
-    what was seen for questions about it.
+    what was seen for questions about it; ``segmenter``, where there is one, says which pixels of a box to lift.
     """
 
     cameras: Mapping[str, Camera]
@@ -71,6 +73,7 @@ class CameraEyes:
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     frames: dict[str, tuple[RgbdImage, list[Detection]]] = field(default_factory=dict)
     memory: SceneMemory | None = None
+    segmenter: Segmenter | None = None
 
     def look(self) -> Scene:
         """Read every camera once and return the scene."""
@@ -78,7 +81,8 @@ class CameraEyes:
         for name, camera in self.cameras.items():
             image = camera.read()
             found = self.detector.detect(image.rgb, self.queries)
-            lifted: list[LiftedDetection] = lift_all(found, image, self.lifting)
+            masks = mask_found(self.segmenter, image.rgb, found) if self.segmenter else None
+            lifted: list[LiftedDetection] = lift_all(found, image, self.lifting, masks)
             scene = self.tracker.update(lifted, image.stamp, name, self.queries)
             self.frames[name] = (image, found)
             if self.memory is not None:

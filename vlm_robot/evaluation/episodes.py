@@ -23,6 +23,7 @@ from vlm_robot.evaluation.grading import grade_plan, is_right, PlanGrade, recall
 from vlm_robot.goals import Goal
 from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.perception.detector import Detector
+from vlm_robot.perception.sight import Segmenter
 from vlm_robot.planning.conversation import take_answer
 from vlm_robot.planning.dialogue import Listener
 from vlm_robot.planning.parsing import format_step
@@ -123,6 +124,7 @@ class Stack:
     planner: Planner
     detector: Detector | None = None
     memory: SceneMemory | None = None
+    segmenter: Segmenter | None = None
 
     def build_agent(self, world: World, episode: Episode, sees: bool, arm: Any = None) -> Agent:
         """Return an agent in a world, with cameras or with the simulator's truth for eyes."""
@@ -135,7 +137,7 @@ class Stack:
             tracker = SceneTracker(self.config.scene)
             cameras = episode.build_cameras(world)
             eyes = CameraEyes(cameras, self.detector, tracker, self.config.queries, self.config.lifting)
-            eyes.memory = self.memory
+            eyes.memory, eyes.segmenter = self.memory, self.segmenter
         return Agent(eyes, self.planner, safe, self.config.skills, self.config.loop)
 
 

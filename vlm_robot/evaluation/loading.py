@@ -5,6 +5,7 @@ from __future__ import annotations
 from vlm_robot.config import AgentConfig
 from vlm_robot.evaluation.episodes import Stack
 from vlm_robot.language.language_loading import load_language_model
+from vlm_robot.perception.clipseg import ClipSegSegmenter
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.planning.planners import build_planner
 from vlm_robot.scene.memory import SceneMemory
@@ -12,14 +13,15 @@ from vlm_robot.scene.memory import SceneMemory
 
 def load_stack(config: AgentConfig, sees: bool = True) -> Stack:
     """
-    Load the language model, and the detector where the run ``sees``.
+    Load the language model, and where the run ``sees`` the detector, with a segmenter if lifting uses masks.
 
     :raises ModelError: a checkpoint cannot be loaded, or the language server is down.
     """
     model = load_language_model(config.language)
     detector = OwlVitDetector(config.detector) if sees else None
     memory = load_memory(config) if sees and config.memory.is_on else None
-    return Stack(config, model, build_planner(model, config.planner), detector, memory)
+    segmenter = ClipSegSegmenter(config.segmenter) if sees and config.lifting.uses_masks else None
+    return Stack(config, model, build_planner(model, config.planner), detector, memory, segmenter)
 
 
 def load_memory(config: AgentConfig) -> SceneMemory:

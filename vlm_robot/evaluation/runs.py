@@ -25,6 +25,7 @@ from vlm_robot.evaluation.journal import to_plain
 from vlm_robot.evaluation.metering import Meter
 from vlm_robot.evaluation.metrics import attribute_failure
 from vlm_robot.language.language_loading import load_language_model
+from vlm_robot.perception.clipseg import ClipSegSegmenter
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.planning.planners import build_planner, KINDS
 
@@ -177,16 +178,20 @@ def load_run(spec: RunSpec, tier: Tier) -> tuple[Stack, Callable, Meter]:
         model, meter = models['language'] or (None, Meter())
         planner: Any = build_planner(model, config.planner)
         plan_for = build_baseline(spec.baseline, planner, config.planner) if spec.baseline else lambda _: planner
-        stack = Stack(config, model, planner, models['detector'])
+        stack = Stack(config, model, planner, models['detector'], segmenter=models['segmenter'])
         _loaded.update(key=key, run=(stack, plan_for, meter))
     return _loaded['run']
 
 
 def _load_models(config: AgentConfig, needs_model: bool, sees: bool) -> dict[str, Any]:
-    """Return language model and detector, loaded once for all runs with the same settings."""
+    """Return language model, detector and segmenter, as far as needed; loaded once for all runs of equal settings."""
     wanted = {
         'language': (repr(config.language) if needs_model else '', lambda: _load_metered(config)),
         'detector': (repr(config.detector) if sees else '', lambda: OwlVitDetector(config.detector)),
+        'segmenter': (
+            repr(config.segmenter) if sees and config.lifting.uses_masks else '',
+            lambda: ClipSegSegmenter(config.segmenter),
+        ),
     }
     models = _loaded.setdefault('models', {})
     for name, (key, load) in wanted.items():

@@ -1,7 +1,8 @@
 """
-From a box to a place: depth and calibration turn a detection into a position in the base frame.
+From a box or a mask to a place: depth and calibration turn a detection into a position in the base frame.
 
-All depth pixels of the box are carried to the base frame and the table is taken away. A block is measured on
+All depth pixels of the box are carried to the base frame and the table is taken away. A mask, where there is one, also
+takes away what else is in the box; where it leaves too little it is not believed. A block is measured on
 its top face (the level of many points around the middle of the box), a bowl on its rim (the circle that most
 points agree on); other things by the extent of their points. Neighbours, holes in the depth and half-hidden
 objects are expected; what cannot be measured is returned with the reason. It knows the sizes of blocks and
@@ -12,7 +13,7 @@ Sources: RANSAC (Fischler and Bolles 1981); smallest rectangle around points as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -20,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from vlm_robot.datatypes import Detection, LiftedDetection, RgbdImage
-from vlm_robot.errors import ConfigError
+from vlm_robot.errors import ConfigError, ImageError
 from vlm_robot.geometry import deproject, invert, project, transform_points, wrap_quarter_turn
 from vlm_robot.vocabulary import BLOCK_SIZE, BOWL_DIAMETER, BOWL_HEIGHT
 
@@ -50,6 +51,8 @@ class LiftingConfig:
     block_size: float = BLOCK_SIZE  # m, edge
     bowl_diameter: float = BOWL_DIAMETER  # m, outer rim
     bowl_height: float = BOWL_HEIGHT  # m
+    uses_masks: bool = False  # ask the segmenter which pixels are of the things that were found
+    mask_reach_px: int = 2  # px, a mask is believed to end this much too early: faces keep their edges
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -57,6 +60,8 @@ class LiftingConfig:
             raise ConfigError(f'lifting.table_z {self.table_z} m must be below lifting.ceiling_z {self.ceiling_z} m')
         if not 0 <= self.nearest < self.farthest:
             raise ConfigError(f'lifting.nearest {self.nearest} m must be below lifting.farthest {self.farthest} m')
+        if self.mask_reach_px < 0:
+            raise ConfigError(f'lifting.mask_reach_px is {self.mask_reach_px}; allowed: 0 or more')
         for name in ('least_points', 'block_size', 'bowl_diameter', 'bowl_height'):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'lifting.{name} is {getattr(self, name)}; allowed: above 0')
@@ -71,16 +76,22 @@ class NotLifted:
 
 
 def lift_all(
-    detections: Iterable[Detection], image: RgbdImage, config: LiftingConfig | None = None
+    detections: Iterable[Detection],
+    image: RgbdImage,
+    config: LiftingConfig | None = None,
+    masks: Mapping[str, np.ndarray] | None = None,
 ) -> list[LiftedDetection]:
     """
     Return the detections that have a place, in their order; the others are left out.
+
+    :param masks: by label, (H, W) bool, the pixels of all things of that label.
 
     Two blocks cannot share a place: of two that were measured on the same top face the one whose box
     fits worse is the lower one of a stack and is put below the other.
     """
     config = config or LiftingConfig()
-    outcomes = (lift(detection, image, config) for detection in detections)
+    masks = masks or {}
+    outcomes = (lift(detection, image, config, masks.get(detection.label)) for detection in detections)
     lifted = [outcome for outcome in outcomes if isinstance(outcome, LiftedDetection)]
     blocks = [i for i, item in enumerate(lifted) if kind_of(item.detection.label) == 'block']
     for index, i in enumerate(blocks):
@@ -112,9 +123,14 @@ def kind_of(label: str) -> str:
     return NOUNS.get(noun) or NOUNS.get(noun.removesuffix('s')) or NOUNS.get(noun.removesuffix('es')) or ''
 
 
-def lift(detection: Detection, image: RgbdImage, config: LiftingConfig | None = None) -> LiftedDetection | NotLifted:
+def lift(
+    detection: Detection, image: RgbdImage, config: LiftingConfig | None = None, mask: np.ndarray | None = None
+) -> LiftedDetection | NotLifted:
     """
     Return where a detection is, in metres in the base frame, or why that cannot be told.
+
+    :param mask: (H, W) bool, the pixels of all things of this label in the image.
+    :raises ImageError: the mask has another size than the image.
 
     Blocks: the centre, which lies half an edge below the top face, and the yaw of that face. Bowls: the
     centre of the bounding box below the rim; yaw 0. Anything else: the middle of its points above the table,
@@ -122,6 +138,8 @@ def lift(detection: Detection, image: RgbdImage, config: LiftingConfig | None = 
     """
     config = config or LiftingConfig()
     grid, is_thing = _points_in_box(detection, image, config)
+    if mask is not None:
+        is_thing = _keep_masked(is_thing, detection, image, mask, config)
     if grid.size == 0:
         return NotLifted(detection, 'the box holds no pixel')
     if is_thing.sum() < config.least_points:
@@ -141,18 +159,37 @@ def lift(detection: Detection, image: RgbdImage, config: LiftingConfig | None = 
 
 def _points_in_box(detection: Detection, image: RgbdImage, config: LiftingConfig) -> tuple[np.ndarray, np.ndarray]:
     """Return (h, w, 3) points of the box in base and (h, w) bool, which of them are on the table."""
-    height, width = image.depth.shape
-    x0, y0, x1, y1 = detection.box_xyxy_px
-    columns = np.arange(max(0, int(np.ceil(x0 - 0.5))), min(width, int(np.floor(x1 - 0.5)) + 1))
-    rows = np.arange(max(0, int(np.ceil(y0 - 0.5))), min(height, int(np.floor(y1 - 0.5)) + 1))
-    if not len(columns) or not len(rows):
+    rows, columns = _window(detection, image)
+    u, v = np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop))
+    if not u.size:
         return np.zeros((0, 0, 3)), np.zeros((0, 0), bool)
-    u, v = np.meshgrid(columns, rows)
     depth = image.depth[v, u].astype(float)
     is_return = np.isfinite(depth) & (depth > config.nearest) & (depth < config.farthest)
     depth = np.where(is_return, depth, 1.0)
     grid = transform_points(image.T_base_camera, deproject(image.intrinsics, np.stack([u, v], -1), depth))
     return grid, is_return & (grid[..., 2] > config.table_z) & (grid[..., 2] < config.ceiling_z)
+
+
+def _window(detection: Detection, image: RgbdImage) -> tuple[slice, slice]:
+    """Return the rows and columns of the pixels whose centres are in the box."""
+    height, width = image.depth.shape
+    x0, y0, x1, y1 = detection.box_xyxy_px
+    left, right = max(0, int(np.ceil(x0 - 0.5))), min(width, int(np.floor(x1 - 0.5)) + 1)
+    top, bottom = max(0, int(np.ceil(y0 - 0.5))), min(height, int(np.floor(y1 - 0.5)) + 1)
+    return slice(top, max(top, bottom)), slice(left, max(left, right))
+
+
+def _keep_masked(
+    is_thing: np.ndarray, detection: Detection, image: RgbdImage, mask: np.ndarray, config: LiftingConfig
+) -> np.ndarray:
+    """Return which points of the box are of the thing and of its mask, or of the box where the mask leaves too few."""
+    if mask.shape != image.depth.shape:
+        raise ImageError(f'a mask must have the size of its image {image.depth.shape}, got {mask.shape}')
+    inside = mask[_window(detection, image)].astype(np.uint8)
+    if config.mask_reach_px and inside.size:
+        inside = cv2.dilate(inside, np.ones((2 * config.mask_reach_px + 1,) * 2, np.uint8))
+    kept = is_thing & (inside > 0)
+    return kept if kept.sum() >= config.least_points else is_thing
 
 
 def _find_level(z: np.ndarray, weights: np.ndarray) -> float:

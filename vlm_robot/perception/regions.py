@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from vlm_robot.datatypes import Box, Mask
+from vlm_robot.datatypes import Box, Detection, Mask
 from vlm_robot.errors import ImageError
+from vlm_robot.perception.sight import Segmenter
+
+
+def mask_found(segmenter: Segmenter, rgb: np.ndarray, found: Sequence[Detection]) -> dict[str, np.ndarray]:
+    """Return per label of what was found (H, W) bool, the pixels of all things of that label."""
+    labels = list(dict.fromkeys(item.label for item in found))
+    return {mask.label: mask.mask for mask in segmenter.segment(rgb, labels)} if labels else {}
 
 
 def frame_mask(mask: np.ndarray) -> Box | None:

@@ -1,0 +1,89 @@
+"""
+Measure places from boxes against places from masks, on held-out tables seen by both cameras.
+
+The same true detections are lifted twice, once by all depth in their box, once by the depth of their label's mask in
+it. Errors of position are in space, to the centre of the body; errors of yaw are those of blocks that stand, modulo a
+quarter turn.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from vlm_robot.datatypes import Detection, LiftedDetection
+from vlm_robot.evaluation.detection_metrics import compute_iou
+from vlm_robot.geometry import wrap_quarter_turn
+from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter
+from vlm_robot.perception.lifting import lift_all, LiftingConfig
+from vlm_robot.perception.owlvit import OwlVitDetector
+from vlm_robot.training.owlvit_measure import draw_views
+from vlm_robot.training.owlvit_pictures import LabelledPicture
+from vlm_robot.training.owlvit_scenes import Thing
+from vlm_robot.vocabulary import list_labels, shape_of
+
+LOST = float('inf')  # the error of a detection that could not be lifted
+Errors = dict[str, list[tuple[float, float]]]
+
+
+def measure_lifting(model: str = 'shipped', scenes: int = 60, config: LiftingConfig | None = None) -> dict:
+    """Return errors of position and yaw by way (box, mask) and kind of thing, of the detector's true detections."""
+    detector, segmenter = OwlVitDetector(), ClipSegSegmenter(ClipSegConfig(model=model))
+    errors: dict[str, Errors] = {way: defaultdict(list) for way in ('box', 'mask')}
+    for picture in draw_views('test', scenes):
+        found = detector.detect(picture.image.rgb, list_labels())
+        asked = list(dict.fromkeys(item.label for item in found))
+        answers = segmenter.segment(picture.image.rgb, asked)
+        masks = {answer.label: answer.mask for answer in answers}
+        for way, given in (('box', None), ('mask', masks)):
+            _count(errors[way], picture, found, given, config)
+    return {way: {kind: _summarise(pairs) for kind, pairs in kinds.items()} for way, kinds in errors.items()}
+
+
+def _count(
+    errors: Errors,
+    picture: LabelledPicture,
+    found: list[Detection],
+    masks: Mapping[str, np.ndarray] | None,
+    config: LiftingConfig | None,
+) -> None:
+    places = {item.detection: item for item in lift_all(found, picture.image, config, masks)}
+    for item in found:
+        thing = _find_thing(item, picture)
+        if thing is None:
+            continue
+        error = _compare(places.get(item), thing)
+        for kind in ('all', f'{shape_of(thing.label)} ({thing.place})'):
+            errors[kind].append(error)
+
+
+def _find_thing(found: Detection, picture: LabelledPicture) -> Thing | None:
+    overlap = compute_iou([found.box_xyxy_px], picture.boxes_px)[0]
+    overlap = overlap * np.array([thing.label == found.label for thing in picture.things], bool)
+    return picture.things[int(overlap.argmax())] if len(overlap) and overlap.max() >= 0.5 else None
+
+
+def _compare(place: LiftedDetection | None, thing: Thing) -> tuple[float, float]:
+    """Return metres and radians; the second is NaN where a thing has no yaw to be right about."""
+    has_yaw = shape_of(thing.label) == 'block' and max(abs(thing.turn[0]), abs(thing.turn[1])) < 0.05
+    if place is None:
+        return LOST, LOST if has_yaw else float('nan')
+    turned = abs(wrap_quarter_turn(place.yaw - thing.turn[2])) if has_yaw else float('nan')
+    return float(np.linalg.norm(np.subtract(place.p_base, thing.position))), turned
+
+
+def _summarise(pairs: list[tuple[float, float]]) -> dict[str, float]:
+    metres = np.array([metre for metre, _ in pairs])
+    turns = np.array([turn for _, turn in pairs if not np.isnan(turn)])
+    figures = {
+        'n': len(metres),
+        'median_mm': round(1000 * float(np.median(metres)), 2),
+        'p90_mm': round(1000 * float(np.quantile(metres, 0.9)), 2),
+        'below_15mm': round(float((metres < 0.015).mean()), 4),
+    }
+    if len(turns):
+        figures['median_yaw_deg'] = round(float(np.degrees(np.median(turns))), 2)
+        figures['yaw_below_8deg'] = round(float((turns < np.radians(8)).mean()), 4)
+    return figures
