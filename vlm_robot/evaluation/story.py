@@ -51,6 +51,10 @@ def _tell_task(report: dict, pictures: Sequence[Sequence[str]]) -> str:
         parts += _tell_step(number, step, program)
         for name in pictures[number - 1] if number <= len(pictures) else ():
             parts.append(f'<img src="{escape(name)}" alt="{escape(name)}">')
+    sight = report.get('sight', ())
+    if sight:
+        parts.append('<h3>what it sees and says at the end</h3>')
+        parts += [f'<img src="{escape(name)}" alt="{escape(name)}">' for name in sight]
     return '\n'.join(parts)
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from rich.live import Live
 
-from vlm_robot.agent import Agent, CameraEyes
+from vlm_robot.agent import Agent, CameraEyes, Eyes
 from vlm_robot.annotation import draw_decision, draw_detections, write_film, write_image
 from vlm_robot.config import load_config
 from vlm_robot.console import answer_with, console, end_table, tabulate_plan
 from vlm_robot.datatypes import Question, Step, StepRecord, TaskResult, WorldState
 from vlm_robot.evaluation.episodes import describe_record
 from vlm_robot.evaluation.loading import load_stack
+from vlm_robot.evaluation.sight_pictures import SightPainter
 from vlm_robot.evaluation.story import write_story
 from vlm_robot.goals import parse_goal
 from vlm_robot.planning.closed_loop import check_sentence
@@ -141,6 +142,16 @@ class Film:
         if self._count % FRAME_STEPS == 0:
             self.frames.append(self._camera.render().rgb)
         self._count += 1
+
+
+def paint_end(painter: SightPainter, eyes: Eyes, out: Path) -> list[str]:
+    """Draw masks and words of the last look of every camera; return the names of the files."""
+    names = []
+    for camera, (image, found) in (eyes.frames if isinstance(eyes, CameraEyes) else {}).items():
+        names += painter.paint(image.rgb, [item.label for item in found], out, f'end_{camera}')
+    for reason in painter.missing:
+        console.print(f'not drawn: {reason}', style='yellow', highlight=False, markup=False)
+    return names
 
 
 def _write_pictures(out: Path, pictures: list, film: Film | None, report: dict) -> None:

@@ -21,6 +21,7 @@ from vlm_robot.annotation import draw_decision, draw_detections, write_film, wri
 from vlm_robot.console import ask_person, console, end_table, errors, tabulate_plan, tell_end
 from vlm_robot.datatypes import Detection, Question, StepRecord
 from vlm_robot.errors import VlmRobotError
+from vlm_robot.evaluation.sight_pictures import SightPainter
 from vlm_robot.evaluation.story import write_story
 from vlm_robot.evaluation.tasks import describe_task
 from vlm_robot.goals import parse_goal
@@ -42,6 +43,7 @@ class Recorder:
     out: Path
     frames: list = field(default_factory=list)
     pictures: list[list[str]] = field(default_factory=list)
+    painter: SightPainter = field(default_factory=SightPainter)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -67,6 +69,15 @@ class Recorder:
             names.append(f'{name}_scores.png')
             write_image(draw_decision(record.decision), self.out / names[-1])
         self.pictures.append(names)
+
+    def paint_end(self, name: str) -> list[str]:
+        """Write masks and words of what each camera shows now; return the names of the files."""
+        names = []
+        for camera, image in list(self.client.images.items()):
+            _, found = self.client.detections.get(camera, (0.0, []))
+            labels = [_flat(item).label for item in found]
+            names += self.painter.paint(image, labels, self.out, f'{name}_end_{camera}')
+        return names
 
     def _film(self) -> None:
         last = None
@@ -102,6 +113,8 @@ def perform(client: TaskClient, recorder: Recorder, task: TaskTemplate, number: 
         live.update(tabulate_plan(task.text, result.records))
     end_table()
     report = describe_task(result)
+    with console.status('drawing masks and words of what the cameras see'):
+        report['sight'] = recorder.paint_end(f'task{number}')
     report['true'] = parse_goal(task.goal).holds(client.world_state())
     colour, word = ('green', 'true') if report['true'] else ('red', 'not true')
     console.print(
@@ -135,6 +148,8 @@ def run(out: Path, seed: int) -> bool:
         finally:
             recorder.stop()
             write_story(out / 'report.html', story, 'film.gif' if recorder.frames else '')
+    for reason in recorder.painter.missing:
+        console.print(f'not drawn: {reason}', style='yellow', highlight=False, markup=False)
     good = sum(report['true'] and report['status'] == 'done' for report, _ in story)
     seconds = time.monotonic() - start
     console.print(f'{good} of {len(tasks)} sentences came true in {seconds:.0f} s; report: {out / "report.html"}')
