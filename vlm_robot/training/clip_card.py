@@ -79,7 +79,8 @@ One picture {cost[ms_1]} ms, a frame with eight things {cost[ms_9]} ms (texts ca
 {tables} tables rendered in grey and cut into layers, coloured anew at every visit; {steps} steps of {per_step} pictures
 with {cuts} cut-outs each ({images_seen} images), {minutes_run} minutes of wall clock on one shared CPU core; seed
 {seed}. SigLIP's loss on all pairs whose truth the simulator knows plus CLIP's softmax in both directions against false
-texts only, so that two pictures with a red block are no negatives of each other; AdamW {rate}, running average of weights.
+texts only, so that two pictures with a red block are no negatives of each other; AdamW {rate}, running average of the
+weights.
 
     vlm-robot train clip --out runs/clip --minutes {minutes_run}     # again
     vlm-robot measure clip --pictures {pictures}                 # these figures
