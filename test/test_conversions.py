@@ -15,6 +15,7 @@ from vlm_robot.errors import ImageError, MotionError
 from vlm_robot.geometry import build_transform, intrinsics_of
 from vlm_robot.nodes import conversions as c
 from vlm_robot.nodes import pixels
+from vlm_robot.nodes import plan_conversions as plans
 from vlm_robot_interfaces import msg as msgs
 
 RNG = np.random.default_rng(5)
@@ -214,18 +215,18 @@ def test_task_results_come_back():
         d.StepRecord(last, d.SkillResult(True), 'scene', 2.5),
     )
     result = d.TaskResult('do it', 'done', 'it is so', records, 8.0, d.Plan((d.Step('pick', 'red block'),), 'no'))
-    assert c.from_task_result('do it', c.to_task_result(result)) == result
+    assert plans.from_task_result('do it', plans.to_task_result(result)) == result
 
 
 def test_an_option_that_was_chosen_but_not_weighed_is_not_lost():
     record = d.StepRecord(d.Decision(option('refuse'), (), 'nothing'), d.SkillResult(True))
-    assert c.from_record(c.to_record(record)).decision.chosen == option('refuse')
+    assert plans.from_record(plans.to_record(record)).decision.chosen == option('refuse')
 
 
 def test_impossible_options_have_a_finite_logprob():
-    assert np.isfinite(c.to_option(option('pick', -np.inf)).language_logprob)
+    assert np.isfinite(plans.to_option(option('pick', -np.inf)).language_logprob)
 
 
 def test_skill_results_come_back():
     for result in (d.SkillResult(True), d.SkillResult(False, 'why', True)):
-        assert c.from_skill_result(c.to_skill_result(result, 1.0)) == result
+        assert plans.from_skill_result(plans.to_skill_result(result, 1.0)) == result

@@ -23,7 +23,7 @@ from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
 from vlm_robot.evaluation.kitchen_episode import KitchenAgent
 from vlm_robot.evaluation.kitchen_instructions import load_instructions
 from vlm_robot.kitchen_vocabulary import DOCKS
-from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.liveness import alive_qos
 from vlm_robot.planning.kitchen_words import describe
 from vlm_robot.robot.base import CancellableBase, Pose2
@@ -82,8 +82,8 @@ class KitchenNode(Node):
             self.agent.close()
 
     def _execute(self, handle) -> ExecuteSkill.Result:
-        step = conversions.from_step(handle.request.step)
-        return conversions.to_skill_result(self._move(handle, lambda: self.agent.act(step)), 0.0)
+        step = plan_conversions.from_step(handle.request.step)
+        return plan_conversions.to_skill_result(self._move(handle, lambda: self.agent.act(step)), 0.0)
 
     def _navigate(self, handle) -> NavigateTo.Result:
         goal = handle.request

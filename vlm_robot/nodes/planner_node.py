@@ -23,7 +23,7 @@ from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRe
 from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
 from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
-from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes import lifespan, parameters, plan_conversions
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
@@ -145,7 +145,7 @@ class PlannerNode(LifecycleNode):
         self.get_logger().info(f"'{result.sentence[:80]}': {result.status}, {result.reason}")
         task.tell_end(result)
         {'done': handle.succeed, 'cancelled': handle.canceled}.get(result.status, handle.abort)()
-        return conversions.to_task_result(result)
+        return plan_conversions.to_task_result(result)
 
 
 class Task:
@@ -238,7 +238,7 @@ class Task:
 
     def _tell(self, record: StepRecord) -> None:
         self._records.append(record)
-        self._node._records.publish(conversions.to_record(record))
+        self._node._records.publish(plan_conversions.to_record(record))
         self._publish_plan(self._so_far(), 'running')
         self._feed('deciding')
 
@@ -252,13 +252,13 @@ class Task:
         return Plan(tuple(record.decision.chosen.step for record in self._records))
 
     def _publish_plan(self, plan: Plan, status: str, reason: str = '') -> None:
-        self._node._plan.publish(conversions.to_plan(self.sentence, plan, status, reason, self._now()))
+        self._node._plan.publish(plan_conversions.to_plan(self.sentence, plan, status, reason, self._now()))
 
     def _feed(self, phase: str, **question) -> None:
         feedback = ExecuteTask.Feedback(phase=phase, **question)
-        feedback.plan_so_far = conversions.to_plan(self.sentence, self._so_far(), 'running', '', self._now())
+        feedback.plan_so_far = plan_conversions.to_plan(self.sentence, self._so_far(), 'running', '', self._now())
         if self._records:
-            feedback.latest = conversions.to_record(self._records[-1])
+            feedback.latest = plan_conversions.to_record(self._records[-1])
         self._handle.publish_feedback(feedback)
 
     def _now(self) -> float:

@@ -25,7 +25,7 @@ from rosgraph_msgs.msg import Clock
 from vlm_robot.console import console, errors
 from vlm_robot.datatypes import Step, TaskResult
 from vlm_robot.errors import PerceptionError, VlmRobotError
-from vlm_robot.nodes import conversions
+from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.bag import read_bag
 from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.graph import Graph, GraphConfig
@@ -169,7 +169,7 @@ class Replay:
         if self._steps >= len(self._records):
             return ExecuteSkill.Result(success=True)
         record = self._records[self._steps]
-        recorded = conversions.from_step(record.chosen)
+        recorded = plan_conversions.from_step(record.chosen)
         if step != recorded and step.skill == 'go_home':  # before a task, when the arm stood astray
             return ExecuteSkill.Result(success=True)
         self._steps += 1
@@ -193,7 +193,7 @@ class Replay:
     def _compare_task(self, recorded) -> None:
         end = self._ends[0] if self._ends else TaskResult(recorded.sentence, 'failed', 'it did not end')
         steps = [record.decision.chosen.step for record in end.records]
-        plan = conversions.from_plan(recorded)
+        plan = plan_conversions.from_plan(recorded)
         same = {
             'status': end.status == recorded.status,
             'program': end.plan.program == plan.program,

@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Step
 from vlm_robot.errors import PerceptionError
-from vlm_robot.nodes import conversions
+from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
 from vlm_robot_interfaces.action import ExecuteSkill
@@ -97,7 +97,7 @@ class Stage:
 
     def _execute(self, handle) -> ExecuteSkill.Result:
         with self._news:
-            self.asked.append(conversions.from_step(handle.request.step))
+            self.asked.append(plan_conversions.from_step(handle.request.step))
             self._news.notify_all()
             while not self._results and not self._closing.is_set() and not handle.is_cancel_requested:
                 self._news.wait(0.05)

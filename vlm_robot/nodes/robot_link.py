@@ -17,7 +17,7 @@ from rclpy.node import Node
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import ConfigError, MotionCancelled, MotionError, PerceptionError
-from vlm_robot.nodes import conversions
+from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.liveness import LifeSign
 from vlm_robot_interfaces.action import ExecuteSkill
@@ -100,8 +100,8 @@ class RobotLink:
 
         self.is_astray = True
         try:
-            goal = ExecuteSkill.Goal(step=conversions.to_step(step))
-            result = conversions.from_skill_result(call_action(self._skills, goal, check_all))
+            goal = ExecuteSkill.Goal(step=plan_conversions.to_step(step))
+            result = plan_conversions.from_skill_result(call_action(self._skills, goal, check_all))
             self.is_astray = result.cancelled
             return result
         except MotionCancelled as error:

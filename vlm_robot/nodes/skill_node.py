@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import VlmRobotError
-from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.nodes.ros_arm import RosArm
 from vlm_robot.robot.safety import SafeArm
@@ -74,16 +74,16 @@ class SkillNode(Node):
     def _execute(self, handle) -> ExecuteSkill.Result:
         if not self._busy.acquire(blocking=False):
             handle.abort()
-            return conversions.to_skill_result(SkillResult(False, BUSY), 0.0)
+            return plan_conversions.to_skill_result(SkillResult(False, BUSY), 0.0)
         start = self._now()
         try:
             self._handle = handle
-            result = self._carry_out(conversions.from_step(handle.request.step), handle)
+            result = self._carry_out(plan_conversions.from_step(handle.request.step), handle)
         finally:
             self._handle = None
             self._busy.release()
         self._finish(handle, result)
-        return conversions.to_skill_result(result, self._now() - start)
+        return plan_conversions.to_skill_result(result, self._now() - start)
 
     def _carry_out(self, step: Step, handle) -> SkillResult:
         scene, self._moving = self._scene, True

@@ -21,7 +21,7 @@ from sensor_msgs.msg import Image
 
 from vlm_robot.datatypes import Detection, Question, Scene, StepRecord, TaskResult, WorldState
 from vlm_robot.errors import MotionCancelled, PerceptionError, ScenarioError
-from vlm_robot.nodes import conversions, pixels
+from vlm_robot.nodes import conversions, pixels, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
 from vlm_robot.resources import find
@@ -73,7 +73,7 @@ class TaskClient:
         self.images: dict[str, np.ndarray] = {}  # camera -> newest (H, W, 3) uint8
         self.detections: dict[str, tuple[float, list[Detection]]] = {}  # camera -> stamp, newest detections
         self.tool: np.ndarray | None = None  # (3,) metres, where the fingers are in the base frame
-        self._cancel = threading.Event()
+        self._cancel, self._closing = threading.Event(), threading.Event()
         self._on_record: Callable[[StepRecord], None] | None = None
         self._passed, self._lock = 0, threading.Lock()
         self._cameras = tuple(cameras)
@@ -109,8 +109,9 @@ class TaskClient:
 
     def close(self) -> None:
         """Leave the graph; a second call does nothing."""
+        self._closing.set()
+        self._thread.join(5.0)  # first: an executor that waits on a context that is gone raises
         self.context.try_shutdown()
-        self._thread.join(5.0)
 
     def send(
         self,
@@ -141,7 +142,7 @@ class TaskClient:
         finally:
             with self._lock:
                 self._on_record = None
-        end = conversions.from_task_result(sentence, result)
+        end = plan_conversions.from_task_result(sentence, result)
         for record in end.records[self._passed :] if on_record else ():
             on_record(record)  # the result can overtake the topic
         return end
@@ -195,7 +196,8 @@ class TaskClient:
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
+            while not self._closing.is_set():
+                self._executor.spin_once(timeout_sec=0.1)
 
     def _keep_image(self, camera: str, message: Image) -> None:
         self.images[camera] = pixels.from_colour(message)
@@ -214,4 +216,4 @@ class TaskClient:
         with self._lock:
             if self._on_record is not None:
                 self._passed += 1
-                self._on_record(conversions.from_record(message))
+                self._on_record(plan_conversions.from_record(message))
