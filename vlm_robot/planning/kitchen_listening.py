@@ -18,6 +18,7 @@ from vlm_robot.kitchen_vocabulary import PLACES, thing_of
 from vlm_robot.planning import spelling
 from vlm_robot.planning.asking import write_question
 from vlm_robot.planning.conversation import WHICH
+from vlm_robot.planning.kitchen_grounding import ground
 from vlm_robot.planning.kitchen_knowledge import is_a, load_things
 from vlm_robot.planning.parsing import WHICH_ONE
 from vlm_robot.planning.prompt import History
@@ -91,14 +92,15 @@ class KitchenListener:
         return getattr(self.__dict__['_planner'], name)
 
     def read(self, sentence: str, scene: Scene) -> str:
-        """Return the sentence with typing mistakes put right, and an answer in its place."""
+        """Return the sentence with typing mistakes put right, an answer in its place, and kinds as the things meant."""
         if sentence not in self.heard:
             asked, mark, answer = sentence.rpartition(WHICH)
             text, notes = correct_spelling(flatten(asked if mark else sentence), scene, list_targets())
             if mark:
                 told, more = correct_spelling(flatten(answer), scene, list_targets())
                 text, notes = put_answer(text, told, scene), notes + more
-            self.heard[sentence] = text, tuple(notes)
+            text, grounded = ground(text, scene)
+            self.heard[sentence] = text, (*notes, *grounded)
         return self.heard[sentence][0]
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
