@@ -72,18 +72,19 @@ def test_absent_expressions_name_no_thing_by_its_words():
 def test_rows_say_what_comes_next_and_where_it_is():
     codec = make_model()[1]
     caption = PlacedText('caption', 'a red block', (None, BOX, BOX))
-    asked = PlacedText('refer', 'the blue bowl', (None, None, BOX))
+    asked = PlacedText('refer', 'the blue bowl', (None, None, BOX), BOX)
     rows = build_rows([[caption, asked], [asked]], codec)
-    assert rows.ids.shape == (2, 4 + 5)
+    assert rows.ids.shape == (2, 4 + 6)
     words = codec.tokenizer.convert_ids_to_tokens
     assert words(rows.ids[0, :4].tolist()) == ['describe', 'a', 'red', 'block']
     assert words(rows.labels[0, :4].tolist()) == ['a', 'red', 'block', '<end>']
     assert rows.labels[0, 4:].eq(IGNORED).all()  # the paper: an expression trains only its place
-    assert rows.is_placed[0].tolist() == [False, False, True, True] + [False] * 4 + [True]
-    assert rows.is_judged[0].tolist() == [False, True, True, True] + [False] * 4 + [True]
-    assert rows.is_answer[0].nonzero().flatten().tolist() == [8]
-    assert rows.segments[1].tolist() == [0] * 5 + [-1] * 4
-    assert rows.boxes[0, 8].tolist() == pytest.approx(BOX)
+    assert words(rows.ids[0, 4:].tolist()) == ['where', 'is', 'the', 'blue', 'bowl', '?']
+    assert rows.is_placed[0].tolist() == [False, False, True, True] + [False] * 4 + [True, True]
+    assert rows.is_judged[0].tolist() == [False, True, True, True] + [False] * 4 + [True, True]
+    assert rows.is_answer[0].nonzero().flatten().tolist() == [9]
+    assert rows.segments[1].tolist() == [0] * 6 + [-1] * 4
+    assert rows.boxes[0, 9].tolist() == pytest.approx(BOX)
 
 
 def test_collated_tokens_hold_every_thing():

@@ -33,12 +33,14 @@ class PlacedText:
     A text about a picture.
 
     :param task: ``caption`` or ``refer``.
-    :param boxes: per word the box, xyxy 0..1, that it names, or None; for ``refer`` the last one is the answer's.
+    :param boxes: per word the box, xyxy 0..1, that it names; None says none in a caption, "not known" in an expression.
+    :param answer: what an expression means; None says that it means nothing that is there.
     """
 
     task: str
     text: str
     boxes: tuple[Box | None, ...]
+    answer: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,16 @@ class RegionText:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One picture (S, S, 3) uint8 at the model's size with its texts; ``boxes`` (N, 4) 0..1, ``is_clear`` (N,)."""
+    """
+    One picture (S, S, 3) uint8 at the model's size with its texts.
+
+    :param boxes: (N, 4) 0..1 of all things, ``is_clear`` (N,) bool, ``labels`` N texts such as ``red block``.
+    """
 
     rgb: np.ndarray
     boxes: np.ndarray
     is_clear: np.ndarray
+    labels: tuple[str, ...]
     texts: tuple[PlacedText, ...]
     regions: tuple[RegionText, ...]
 
@@ -89,12 +96,17 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class PixelBatch:
-    """B pictures, their global rows (B) and region rows (P, in order of the pictures, ``counts`` (B,) of each)."""
+    """
+    B pictures, their global rows (B) and region rows (P, in order of the pictures, ``counts`` (B,) of each).
+
+    :param names: per picture (N, 2) int64, the tokens of colour and shape of its things.
+    """
 
     pixels: torch.Tensor
     kept: torch.Tensor | None
     boxes: list[torch.Tensor]
     is_clear: list[torch.Tensor]
+    names: list[torch.Tensor]
     rows: Rows
     prompts: LocationPrompts
     counts: torch.Tensor
@@ -146,6 +158,7 @@ def collate(
         kept,
         [torch.from_numpy(item.boxes).float().view(-1, 4) for item in examples],
         [torch.from_numpy(item.is_clear) for item in examples],
+        [torch.tensor([codec.name(label) for label in item.labels], dtype=torch.long).view(-1, 2) for item in examples],
         build_rows([item.texts for item in examples], codec),
         LocationPrompts(prompts, torch.tensor([region.is_point for region in regions], dtype=torch.bool)),
         torch.tensor([len(item.regions) for item in examples]),
@@ -186,7 +199,8 @@ def _encode(text: PlacedText, codec: TextCodec):
     encoded = codec.encode(text.task, text.text)
     ids, owners = encoded.ids[:-1], encoded.words[:-1]
     if text.task == 'refer':
-        return ids, [IGNORED] * len(ids), [False] * (len(ids) - 1) + [text.boxes[-1]], True
+        known = [(text.boxes[owner] or False) if owner >= 0 else False for owner in owners[:-1]]
+        return ids, [IGNORED] * len(ids), [*known, text.answer], True
     first = next(i for i, owner in enumerate(owners) if owner >= 0)
     wanted = [IGNORED] * (first - 1) + list(encoded.ids[first:])
     return ids, wanted, [text.boxes[owner] if owner >= 0 else False for owner in owners], False

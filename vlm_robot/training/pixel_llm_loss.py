@@ -15,6 +15,7 @@ from torch.nn import functional
 from torchvision.ops import box_iou, generalized_box_iou_loss
 
 from vlm_robot.perception.pixel_llm.image_encoder import ImageFeatures
+from vlm_robot.perception.pixel_llm.pixel_model import Regions
 
 SMOOTHING = 0.1
 GOOD_IOU = 0.5  # a region that overlaps the target less is not it
@@ -72,6 +73,26 @@ def _overlaps(regions: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     areas = (regions[..., 2:] - regions[..., :2]).clamp(min=0).prod(-1)
     own = (target[:, 2:] - target[:, :2]).clamp(min=0).prod(-1)
     return shared / (areas + own[:, None] - shared).clamp(min=1e-9)
+
+
+def naming_loss(
+    logits: torch.Tensor, regions: Regions, boxes: list[torch.Tensor], names: list[torch.Tensor]
+) -> torch.Tensor:
+    """
+    Return the cross entropy of the words that the language model's word head reads off the regions' own states.
+
+    Without it the pointer, which compares what a text and what a region is, takes long to learn colours.
+
+    :param logits: (B, M, V) of the regions; ``names`` per picture (N, W), the words of its things.
+    """
+    losses = [logits.new_zeros(0)]
+    for i, (found, words) in enumerate(zip(boxes, names, strict=True)):
+        if len(found):
+            value, which = box_iou(regions.boxes[i], found).max(1)
+            meets = (value >= GOOD_IOU) & regions.is_there[i]
+            losses.append(-torch.log_softmax(logits[i, meets], -1).gather(1, words[which[meets]]).mean(1))
+    every = torch.cat(losses)
+    return every.mean() if len(every) else logits.sum() * 0
 
 
 def objectness_loss(features: ImageFeatures, boxes: list[torch.Tensor], is_clear: list[torch.Tensor]) -> torch.Tensor:

@@ -20,11 +20,12 @@ from vlm_robot.training.picture_phrases import fix_articles, list_absent
 from vlm_robot.training.picture_store import PictureStore
 from vlm_robot.training.pictures import Picture, resize_picture
 from vlm_robot.training.pixel_llm_batches import draw_region, Example, PlacedText
-from vlm_robot.training.referring import Expression, Referring, sample_referring, say
+from vlm_robot.training.referring import Expression, Referring, resolve, sample_referring, say
 from vlm_robot.training.referring_wordings import ORDINALS, WORDINGS
 from vlm_robot.training.sight_separation import pick
 
 ABSENT_KINDS = ('pair', 'pair', 'pair', 'unknown', 'unknown', 'subject', 'anchor', 'empty')
+NOUNS = {word for words in SHAPE_WORDS.values() for word in words} | set(GENERIC_WORDS)
 BESIDE = ('left', 'right', 'above', 'below', 'nearest', 'in')
 
 
@@ -90,10 +91,17 @@ def _say_empty(picture: Picture, split: str, rng: np.random.Generator) -> str:
 
 
 def place_referring(found: Referring, picture: Picture) -> PlacedText:
-    """Return a referring expression with the box of its answer at its last word."""
-    count = len(found.text.split())
-    box = scale_box(picture.things[found.index].box_xyxy_px, picture)
-    return PlacedText('refer', found.text, (*[None] * (count - 1), box))
+    """Return a referring expression with the box of its answer, and that of the noun that can only mean one thing."""
+    answer = scale_box(picture.things[found.index].box_xyxy_px, picture)
+    words, expression = found.text.split(), found.expression
+    boxes: list[Box | None] = [None] * len(words)
+    nouns = [i for i, word in enumerate(words) if word in NOUNS]
+    if not expression.relation and nouns:
+        boxes[nouns[0]] = answer
+    anchor = resolve(expression.anchor, picture) if expression.anchor else None
+    if anchor is not None and len(nouns) > 1:
+        boxes[nouns[1]] = scale_box(picture.things[anchor].box_xyxy_px, picture)
+    return PlacedText('refer', found.text, tuple(boxes), answer)
 
 
 def place_narration(picture: Picture, split: str, rng: np.random.Generator) -> PlacedText:
@@ -124,6 +132,7 @@ def make_example(picture: Picture, split: str, rng: np.random.Generator, mix: Te
         picture.rgb,
         np.array([scale_box(t.box_xyxy_px, picture) for t in picture.things], np.float32).reshape(-1, 4),
         np.array([thing.is_clear for thing in picture.things], bool),
+        tuple(thing.label for thing in picture.things),
         tuple(texts),
         tuple(draw_region(picture, int(i), rng) for i in chosen),
     )

@@ -22,7 +22,7 @@ from vlm_robot.perception.pixel_llm.pixel_files import load, save
 from vlm_robot.perception.pixel_llm.pixel_model import PixelLlmModel, Prefix
 from vlm_robot.perception.pixel_llm.pixel_text import TextCodec
 from vlm_robot.training.pixel_llm_batches import collate, Example, IGNORED, PixelBatch, Rows
-from vlm_robot.training.pixel_llm_loss import LossWeights, objectness_loss, place_losses, text_loss
+from vlm_robot.training.pixel_llm_loss import LossWeights, naming_loss, objectness_loss, place_losses, text_loss
 from vlm_robot.training.pixel_llm_optimiser import PixelOptimiser
 
 ExampleSource = Callable[[np.random.Generator], Example]
@@ -157,16 +157,20 @@ def compute_losses(model: PixelLlmModel, batch: PixelBatch, has_word_places: boo
     losses = {}
     if features.boxes is not None:
         losses['objectness'] = objectness_loss(features, batch.boxes, batch.is_clear)
-    whole = batch.prompts.whole(len(batch.pixels))
-    losses |= _row_losses(model, model.see(features, whole, regions=regions), batch.rows, has_word_places)
+    prefix = model.see(features, batch.prompts.whole(len(batch.pixels)), regions=regions)
+    told, states = _row_losses(model, prefix, batch.rows, has_word_places)
+    losses |= told
+    if regions is not None:
+        losses['naming text'] = naming_loss(model.language.say(states), regions, batch.boxes, batch.names)
     if len(batch.counts) and int(batch.counts.sum()):
         prefix = model.see(features, batch.prompts, batch.counts)
-        told = _row_losses(model, prefix, batch.region_rows, has_word_places)
+        told, _ = _row_losses(model, prefix, batch.region_rows, has_word_places)
         losses |= {f'region {name}': told[name] for name in ('text', 'word corners') if name in told}
     return losses
 
 
-def _row_losses(model: PixelLlmModel, prefix: Prefix, rows: Rows, has_word_places: bool) -> dict[str, torch.Tensor]:
+def _row_losses(model: PixelLlmModel, prefix: Prefix, rows: Rows, has_word_places: bool):
+    """Return the losses of some rows by name, and the hidden states of their regions."""
     hidden, region_states = model.read(prefix, rows.ids, rows.segments, rows.positions)
     is_told = rows.labels != IGNORED
     losses = {'text': text_loss(model.language.say(hidden[is_told]), rows.labels[is_told])}
@@ -188,4 +192,4 @@ def _row_losses(model: PixelLlmModel, prefix: Prefix, rows: Rows, has_word_place
             places.corners[is_placed], choice, rows.boxes[is_placed], None if boxes is None else boxes[row]
         )
         losses |= {f'{kind} {name}': v for name, v in zip(('corners', 'overlap', 'choice'), parts, strict=True)}
-    return losses
+    return losses, region_states

@@ -61,13 +61,19 @@ class TextCodec:
             raise ModelError('PixelLLM needs a fast tokenizer with an end token')
         self.tokenizer, self.end = tokenizer, int(tokenizer.eos_token_id)
         self._space = '' if isinstance(tokenizer.backend_tokenizer.model, models.WordLevel) else ' '
+        self.mark = self._ids('?')
         self.contexts = {task: self._ids(words) for task, words in contexts.items()}
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)['input_ids'])
 
     def encode(self, task: str, text: str) -> TokenText:
-        """Return context, text and end of a text; raise SentenceError where there is no word."""
+        """
+        Return context, text and end of a text; raise SentenceError where there is no word.
+
+        A question (``refer``) ends in a question mark: there the answer is read, one step after the last word, so that
+        the place of the last word and that of the answer do not share a token.
+        """
         words = split_words(text)
         if not words:
             raise SentenceError(f"a text must be words such as 'the red block', got {text!r}")
@@ -77,7 +83,14 @@ class TextCodec:
             pieces = self._ids(self._space + word)
             ids += pieces
             owners += [number] * len(pieces)
+        if task == 'refer':
+            ids += self.mark
+            owners += [-1] * len(self.mark)
         return TokenText((*ids, self.end), (*owners, -1))
+
+    def name(self, label: str) -> tuple[int, ...]:
+        """Return the first token of each word of a label such as ``red block``."""
+        return tuple(self._ids(self._space + word)[0] for word in label.split())
 
     def decode(self, ids: Sequence[int]) -> tuple[str, list[int]]:
         """Return the text of generated ids, without the end, and per id the number of its word."""

@@ -44,6 +44,7 @@ class PointHead(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
         self.presence = nn.Linear(width, 1)
         self.query, self.key = nn.Linear(width, KEY_WIDTH), nn.Linear(width, KEY_WIDTH)
+        self.key.load_state_dict(self.query.state_dict())  # like finds like from the first step on
         self.nearness = nn.Parameter(torch.tensor(-2.0))  # 10 x softplus of it; small at first, boxes are guesses then
 
     def forward(
