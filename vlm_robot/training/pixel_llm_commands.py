@@ -13,11 +13,12 @@ from vlm_robot.console import console
 Minutes = Annotated[float, typer.Option(min=0.1, help='Wall-clock budget; the rates fall to their end over it.')]
 
 
-def train_pixel_llm(
+def train_pixel_llm(  # noqa: PLR0913 -- one argument per option
     out: Annotated[Path, typer.Option(help='State and checkpoint; renderings too without --store.')] = Path(
         'runs/pixel_llm'
     ),
     minutes: Minutes = 60.0,
+    steps: Annotated[int, typer.Option(min=0, help='Count steps instead of minutes; 0 counts minutes.')] = 0,
     views: Annotated[int, typer.Option(min=100, help='How many tables are rendered.')] = 4000,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     store: Annotated[Path | None, typer.Option(help='Folder of renderings shared with other models.')] = None,
@@ -36,7 +37,7 @@ def train_pixel_llm(
     from vlm_robot.training.pixel_llm_runs import PixelRunConfig, train
     from vlm_robot.training.pixel_llm_training import PixelTrainingConfig
 
-    training = PixelTrainingConfig(out, minutes=minutes, seed=seed, has_word_places=word_places)
+    training = PixelTrainingConfig(out, minutes=minutes, steps=steps, seed=seed, has_word_places=word_places)
     console.print(train(PixelRunConfig(training, store, views, language=language)))
 
 
