@@ -27,6 +27,13 @@ from vlm_robot.training.pictures import Picture
 from vlm_robot.vocabulary import list_labels
 
 LEAST_SCORE = 0.02  # what enters the precision-recall curve
+UNTRAINED = (
+    'look at that {} over there',
+    'could you see a {}',
+    'anything like the {} here',
+    'some {} or other',
+    'where did I put my {}',
+)  # fmt: skip -- ways to speak that no training phrase has
 EXAMPLE_PX = 150  # visible pixels of a thing that may serve as an example
 
 
@@ -71,8 +78,9 @@ def measure_queries(detector: OwlVitDetector, store: PictureStore, seed: int = 0
     for name in ('plain', 'clip'):
         averaged = _average(detector, read_templates(name))
         report[f"wordings '{name}'"] = judge_queries(detector, pictures, lambda item, v=averaged: v, limit)
-    photo = _average(detector, ('an image of the {}',))
-    report["one wording, 'an image of the {}'"] = judge_queries(detector, pictures, lambda item: photo, limit)
+    for name, templates in (('1 untrained wording', UNTRAINED[:1]), ('5 untrained wordings', UNTRAINED)):
+        averaged = _average(detector, templates)
+        report[name] = judge_queries(detector, pictures, lambda item, v=averaged: v, limit)
     return report
 
 
