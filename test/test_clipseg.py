@@ -8,7 +8,7 @@ import torch
 from transformers import CLIPSegConfig, CLIPSegForImageSegmentation
 
 from vlm_robot.errors import ConfigError, ImageError, ModelError, SentenceError
-from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter
+from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter, yield_to_rivals
 from vlm_robot.perception.owlvit import SHIPPED as DETECTOR
 from vlm_robot.perception.visual_prompts import PicturePrompt
 from vlm_robot.training.clipseg_model import build_processor
@@ -132,6 +132,29 @@ def test_a_threshold_bounds_the_mask_and_presence_empties_it(folder):
     for wide, narrow, empty in zip(low, high, never, strict=True):
         assert (wide.mask == (wide.probability >= 0.2)).all() and wide.mask.sum() > narrow.mask.sum()
         assert not empty.mask.any() and empty.score == wide.score
+
+
+def test_of_two_rivals_the_likelier_gets_the_pixel_and_others_share_it():
+    logits = torch.randn(4, 9, 9) * 3
+    names = ['red block', 'pink block', 'block', '']
+    yielded = yield_to_rivals(logits, names)
+    red, pink = yielded[:2] > 0
+    assert not (red & pink).any()
+    assert torch.equal(red | pink, (logits[:2] > 0).any(0))
+    assert torch.equal(yielded[2:], logits[2:])
+    assert (yielded <= logits).all()
+    assert yield_to_rivals(logits, ['red block', 'red bowl', 'block', 'a red block']) is logits
+
+
+def test_rivals_compete_unless_the_settings_say_otherwise(folder):
+    prompts, rgb = ['red block', 'pink block', 'blue block'], draw()
+    free = ClipSegSegmenter(ClipSegConfig(model=folder, rivals=False, threshold=0.5, presence=0.0))
+    bound = ClipSegSegmenter(ClipSegConfig(model=folder, threshold=0.5, presence=0.0))
+    alone = [free.segment(rgb, [prompt])[0] for prompt in prompts]
+    for mine, theirs in zip(free.segment(rgb, prompts), alone, strict=True):
+        assert np.allclose(mine.probability, theirs.probability, atol=1e-5)
+    claimed = sum(mask.mask.astype(int) for mask in bound.segment(rgb, prompts))
+    assert claimed.max() <= 2 < sum(mask.mask.astype(int) for mask in alone).max()
 
 
 def test_no_prompts_no_masks(tiny):

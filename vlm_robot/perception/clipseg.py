@@ -26,6 +26,7 @@ from vlm_robot.datatypes import Mask
 from vlm_robot.errors import ConfigError, ModelError, SentenceError
 from vlm_robot.perception.clipseg_loading import choose_device, DTYPES, load_checkpoint, read_settings
 from vlm_robot.perception.images import check_rgb
+from vlm_robot.perception.owlvit_answers import find_rivals
 from vlm_robot.perception.visual_prompts import PicturePrompt
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'clipseg'
@@ -41,6 +42,7 @@ class ClipSegConfig:
     model: str = 'shipped'  # 'shipped', a folder, or a name on the Hugging Face hub
     threshold: float = -1.0  # 0..1, least probability of a pixel of a mask; -1: the checkpoint's own
     presence: float = -1.0  # 0..1, least score at which a mask is not empty; -1: the checkpoint's own
+    rivals: bool = True  # where prompts of one noun claim the same pixel ("red block", "pink block"), the best gets it
     device: str = 'auto'  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
     dtype: str = 'float32'  # float32, float16, bfloat16
     threads: int = 0  # CPU threads of the whole process; 0 leaves torch's choice
@@ -69,6 +71,24 @@ def check_prompts(queries: Sequence[Prompt]) -> None:
     for query in queries:
         if not isinstance(query, PicturePrompt) and not (isinstance(query, str) and query.strip()):
             raise SentenceError(f"a prompt must be words such as 'red block' or a PicturePrompt, got {query!r}")
+
+
+def yield_to_rivals(logits: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
+    """
+    Return (P, S, S) logits where every pixel that a rival claims more is lowered below even chances.
+
+    Rivals end in the same noun and neither says all that the other says: "red block" and "pink block" are, "block" and
+    "red block" are not; a prompt without a name has none.
+    """
+    rivals = torch.from_numpy(find_rivals(names)).to(logits.device)
+    if not rivals.any():
+        return logits
+    yielded = logits.clone()
+    for i, mine in enumerate(rivals):
+        if mine.any():
+            best = logits[mine].amax(0)
+            yielded[i] = torch.where(logits[i] < best, torch.minimum(logits[i], -best.abs() - 1), logits[i])
+    return yielded
 
 
 class ClipSegSegmenter:
@@ -102,6 +122,8 @@ class ClipSegSegmenter:
         """
         Return one mask per prompt, in their order: all things that it means; all False where there is none.
 
+        Prompts asked together compete for pixels if their names exclude each other (``rivals``).
+
         :param rgb: (H, W, 3) uint8, red green blue, of any size and shape.
         :param queries: names such as ``red block``, pictures of a thing, or both (``PicturePrompt``).
         :raises ImageError: ``rgb`` or the picture of a prompt is none.
@@ -112,6 +134,8 @@ class ClipSegSegmenter:
         if not queries:
             return []
         logits = self.score(rgb, queries)
+        if self.config.rivals:
+            logits = yield_to_rivals(logits, [q if isinstance(q, str) else q.text for q in queries])
         likely = self._count_likely(logits)
         full = functional.interpolate(logits[:, None], rgb.shape[:2], mode='bilinear', antialias=True)[:, 0]
         probabilities, masks = torch.sigmoid(full).cpu().numpy(), []

@@ -71,8 +71,7 @@ def drop_rivals(
     """
     if len(kept) < 2 or iou >= 1:
         return kept.tolist()
-    words = [text.lower().split() for text in queries]
-    are_rivals = np.array([[_are_rivals(mine, theirs) for theirs in words] for mine in words])
+    are_rivals = find_rivals(queries)
     asked = query[kept].numpy()
     conflicts = (compute_iou(boxes[kept], boxes[kept]).numpy() > iou) & are_rivals[asked][:, asked]
     is_chosen = np.zeros(len(kept), bool)
@@ -81,5 +80,13 @@ def drop_rivals(
     return kept[torch.from_numpy(is_chosen)].tolist()
 
 
+def find_rivals(queries: Sequence[str]) -> np.ndarray:
+    """Return (Q, Q) bool, which queries cannot both name a thing; empty ones have no rivals."""
+    words = [text.lower().split() for text in queries]
+    return np.array([[_are_rivals(mine, theirs) for theirs in words] for mine in words], bool)
+
+
 def _are_rivals(mine: list[str], theirs: list[str]) -> bool:
-    return mine[-1] == theirs[-1] and not (set(mine) <= set(theirs) or set(theirs) <= set(mine))
+    return (
+        bool(mine and theirs) and mine[-1] == theirs[-1] and not (set(mine) <= set(theirs) or set(theirs) <= set(mine))
+    )

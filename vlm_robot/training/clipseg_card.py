@@ -45,7 +45,8 @@ Average precision of pixels: {pixel_ap:.3f}. One picture with 5 prompts takes {r
 
 mIoU: mean over picture and phrase of intersection over union of all that the phrase names. IoU_FG: the same from sums
 of pixels, false ones of absent phrases included. "Absent with any pixel" is the strictest false alarm there is: a
-single pixel counts. Held-out pairs ({held_out}) were never shown nor named while this model was trained; the towers it
+single pixel counts. Phrases that are asked together compete for pixels where they exclude each other (red block, pink
+block). Held-out pairs ({held_out}) were never shown nor named while this model was trained; the towers it
 starts from had seen them. Things of which fewer than 40 of 640 x 480 pixels show count neither way.
 
 ![curves](curves.png)
@@ -57,9 +58,9 @@ starts from had seen them. Things of which fewer than 40 of 640 x 480 pixels sho
 with {prompts} prompts each, {minutes_run} minutes of wall clock on one shared CPU core; seed {seed}. Half of the
 prompts name nothing, most of them near misses; {crops} a step are shown by a crop of another picture with dimmed and
 blurred background, alone or mixed with the name. {tokens} of 400 tokens per picture are looked at, all of them in the
-last {full_share:.0%} of the time. Cross-entropy and dice; AdamW {rate} for the decoder, {tower_rate} for the towers; running
-average of the weights. The decoder starts from the detector's own comparison (`clipseg_start.py`): drawn at random it
-learnt nothing in ten minutes.
+last {full_share:.0%} of the time. Cross-entropy and dice; AdamW {rate} for the decoder, {tower_rate} for the vision
+tower, the text tower stays the detector's; running average of the weights. The decoder starts from the detector's own
+comparison (`clipseg_start.py`): drawn at random it learnt nothing in ten minutes.{history}
 
     vlm-robot train clipseg --out runs/clipseg --minutes {minutes:.0f}   # again, from the detector's towers
     vlm-robot measure clipseg --pictures {pictures}              # these figures
@@ -74,7 +75,7 @@ def write_card(folder: Path, report: dict) -> None:
     rows = '\n'.join(_format_row(name, row) for name, row in report['rows'].items())
     seconds = report['seconds']
     text = CARD.format(
-        **(training | report | {'rows': rows}), ratio=seconds['ratio'], one=1000 * seconds['1'],
+        **(training | report | {'rows': rows, 'history': training.get('history', '')}), ratio=seconds['ratio'], one=1000 * seconds['1'],
         five=1000 * seconds['5'], held_out=', '.join(' '.join(pair) for pair in HELD_OUT_PAIRS),
     )  # fmt: skip
     (folder / 'README.md').write_text(text)

@@ -36,6 +36,7 @@ BINS = 200  # of probability, for the average precision of pixels
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 MOST_ALARMS = 0.01  # of absent phrases on the validation pictures, when thresholds are chosen
 EXAMPLES = 6
+TOGETHER = 'all 22 asked together'
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,14 @@ class Tally:
 def measure(config: ClipSegMeasureConfig) -> dict:
     """Return the report of a segmenter; write report, card and pictures where ``out`` says."""
     segmenter, detector = ClipSegSegmenter(ClipSegConfig(model=config.model)), OwlVitDetector()
+    alone = ClipSegSegmenter(ClipSegConfig(model=config.model, rivals=False))
     store = PictureStore(config.data, config.split, config.pictures)
     tally, before = Tally(), None
     examples: list[tuple[Picture, list[Mask]]] = []
     for index, picture in enumerate(_draw_all(store)):
         masks = _count_words(tally, segmenter, picture)
+        for mask, phrase in _ask(alone, picture):
+            tally.rows['all, each asked alone'].add(mask.mask, phrase)
         _count_wordings(tally, segmenter, picture, split_rng(config.split, 'segmenter', index))
         if before is not None:
             _count_examples(tally, segmenter, picture, before)
@@ -148,18 +152,22 @@ def _draw_all(store: PictureStore) -> Iterator[Picture]:
         yield store.draw(index, unused)
 
 
+def _ask(segmenter: ClipSegSegmenter, picture: Picture) -> list[tuple[Mask, PicturePhrase]]:
+    phrases = ask_all(picture)
+    return list(zip(segmenter.segment(picture.rgb, [item.text for item in phrases]), phrases, strict=True))
+
+
 def ask_all(picture: Picture) -> list[PicturePhrase]:
     """Return the phrases of the vocabulary for a picture, in its order."""
     return [canonical_phrase(picture, *label.split(' ')) for label in list_labels()]
 
 
 def _count_words(tally: Tally, segmenter: ClipSegSegmenter, picture: Picture) -> list[Mask]:
-    phrases = ask_all(picture)
-    masks = segmenter.segment(picture.rgb, [item.text for item in phrases])
-    for mask, phrase in zip(masks, phrases, strict=True):
+    answers = _ask(segmenter, picture)
+    for mask, phrase in answers:
         held_out = is_held_out(phrase.colour, phrase.shape)
         camera = 'far cameras' if is_far(picture.camera) else 'near cameras'
-        for name in ('all', f'{phrase.shape}s', camera, 'held-out pairs' if held_out else 'trained pairs'):
+        for name in (TOGETHER, f'{phrase.shape}s', camera, 'held-out pairs' if held_out else 'trained pairs'):
             tally.rows[name].add(mask.mask, phrase)
         judged = ~phrase.ignore
         tally.inside += np.histogram(mask.probability[phrase.mask & judged], BINS, (0, 1))[0]
@@ -171,7 +179,7 @@ def _count_words(tally: Tally, segmenter: ClipSegSegmenter, picture: Picture) ->
                 row = Row()
                 row.add((mask.probability >= threshold) & (mask.score >= segmenter.presence), phrase)
                 tally.curve[threshold] += row.overlaps
-    return masks
+    return [mask for mask, _ in answers]
 
 
 def _count_wordings(tally: Tally, segmenter: ClipSegSegmenter, picture: Picture, rng: np.random.Generator) -> None:
@@ -244,8 +252,7 @@ def choose_settings(folder: Path, data: Path, pictures: int = 80) -> dict[str, f
     overlaps: dict[float, list[float]] = defaultdict(list)
     scores = []
     for picture in _draw_all(store):
-        phrases = ask_all(picture)
-        for mask, phrase in zip(segmenter.segment(picture.rgb, [p.text for p in phrases]), phrases, strict=True):
+        for mask, phrase in _ask(segmenter, picture):
             if phrase.is_present:
                 for threshold in THRESHOLDS:
                     row = Row()

@@ -1,7 +1,8 @@
 """
 Train the shipped segmenter on simulator masks, from the shipped detector's towers; stop and resume at will.
 
-The towers learn too, an order of magnitude slower than the decoder: the detector's class token never had to say what a
+The text tower stays the detector's: what it says about pairs of colour and shape that are held out here would drift
+otherwise. The vision tower learns, but much slower than the decoder: the detector's class token never had to say what a
 picture shows, which a picture prompt needs. The rates fall with the wall clock, so a run ends when its minutes are
 over. Loss: binary cross-entropy and dice (Milletari et al., arXiv 1606.04797); prompts that mix text and picture as in
 the paper (Lüddecke and Ecker, arXiv 2112.10003).
@@ -37,9 +38,10 @@ from vlm_robot.training.clipseg_model import (
 )  # fmt: skip
 from vlm_robot.training.clipseg_start import align_decoder, gather_texts, start_from_detector
 from vlm_robot.training.owlvit_data import GRID, SIDE_PX
-from vlm_robot.training.owlvit_phrases import list_canonical
 from vlm_robot.training.picture_store import PictureStore
 from vlm_robot.training.pictures import Picture, resize_picture
+from vlm_robot.training.sight_separation import list_colours
+from vlm_robot.vocabulary import SHAPES
 
 AREA_PX = 1500.0  # of a thing, about: the cross-entropy of a prompt is counted per so many pixels
 AVERAGE = 0.998
@@ -54,12 +56,14 @@ class ClipSegTrainingConfig:
     :param views: how many tables are rendered.
     :param minutes: wall-clock time of learning, after rendering.
     :param batch: pictures per step; ``prompts`` of each, of which ``crops`` in the whole batch are shown by pictures.
+    :param start: a checkpoint to train further; None starts from the detector.
     :param tokens: of each picture that are looked at, the rest is empty table; the last ``full_share`` of the
         time all, of half as many pictures.
     """
 
     folder: Path
     data: Path | None = None
+    start: Path | None = None
     views: int = 4000
     minutes: float = 25.0
     seed: int = 1
@@ -68,8 +72,8 @@ class ClipSegTrainingConfig:
     crops: int = 4
     tokens: int = 160
     full_share: float = 0.2
-    rate: float = 2e-3
-    tower_rate: float = 1.5e-4
+    rate: float = 1.5e-3
+    tower_rate: float = 5e-5
     warm_up_steps: int = 60
     check_minutes: float = 4.0
     check_views: int = 30
@@ -119,7 +123,9 @@ class Run:
         fresh = {'decoder', 'visual_projection'}
         groups: dict[bool, list] = {True: [], False: []}
         for name, parameter in self.model.named_parameters():
-            if name != 'clip.logit_scale':  # of CLIP's own loss; segmentation does not use it
+            is_fixed = name == 'clip.logit_scale' or name.startswith(('clip.text_model', 'clip.text_projection'))
+            parameter.requires_grad_(not is_fixed)
+            if not is_fixed:
                 groups[bool(fresh & set(name.split('.')))].append(parameter)
         self.optimiser = torch.optim.AdamW(
             [{'params': groups[True], 'rate': config.rate}, {'params': groups[False], 'rate': config.tower_rate}],
@@ -129,6 +135,8 @@ class Run:
         self.store = PictureStore(data, 'train', config.views)
         self.checks = PictureStore(data, 'validation', config.check_views)
         self._align(detector.model)
+        if config.start:
+            self._start_from(config.start)
         self.averages = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.seconds, self.steps = 0.0, 0
         self.state_path = config.folder / 'state.pt'
@@ -141,8 +149,13 @@ class Run:
         index = np.stack([select_tokens(picture, 120, rng) for picture in pictures])
         patches = np.stack([normalise(p.rgb)[kept] for p, kept in zip(pictures, index, strict=True)])
         phrases = [item.text for picture in pictures for item in choose_prompts(picture, 'train', 6, rng)]
-        tokens = gather_texts([item.text for item in list_canonical()] + phrases, self.tokenizer)
+        pairs = [f'{colour} {shape}' for shape in SHAPES for colour in list_colours('train', shape)]
+        tokens = gather_texts(pairs + phrases, self.tokenizer)
         align_decoder(self.model, detector, torch.from_numpy(patches), torch.from_numpy(index), tokens)
+
+    def _start_from(self, folder: Path) -> None:
+        weights = CLIPSegForImageSegmentation.from_pretrained(folder).float().state_dict()
+        self.model.load_state_dict({k: v for k, v in weights.items() if not k.startswith('clip.text')}, strict=False)
 
     def learn(self) -> None:
         """Step until the minutes are over; check and save every few minutes."""
@@ -234,6 +247,7 @@ class Run:
         settings = asdict(self.config) | {'steps': self.steps, 'minutes_run': round(self.seconds / 60, 1)}
         for key in ('folder', 'data'):
             settings.pop(key)
+        settings['start'] = str(self.config.start.name) if self.config.start else ''
         (folder / 'training.json').write_text(json.dumps(settings, indent=1) + '\n')
 
     def _resume(self) -> None:
