@@ -74,10 +74,9 @@ def write_card(folder: Path, report: dict) -> None:
     training = json.loads((folder / 'training.json').read_text())
     rows = '\n'.join(_format_row(name, row) for name, row in report['rows'].items())
     seconds = report['seconds']
-    text = CARD.format(
-        **(training | report | {'rows': rows, 'history': training.get('history', '')}), ratio=seconds['ratio'], one=1000 * seconds['1'],
-        five=1000 * seconds['5'], held_out=', '.join(' '.join(pair) for pair in HELD_OUT_PAIRS),
-    )  # fmt: skip
+    values = training | report | {'rows': rows, 'history': training.get('history', '')}
+    values |= {'ratio': seconds['ratio'], 'one': 1000 * seconds['1'], 'five': 1000 * seconds['5']}
+    text = CARD.format(**values, held_out=', '.join(' '.join(pair) for pair in HELD_OUT_PAIRS))
     (folder / 'README.md').write_text(text)
 
 
