@@ -5,7 +5,7 @@ import pytest
 
 from vlm_robot.config import AgentConfig
 from vlm_robot.datatypes import Description, DescriptionLine
-from vlm_robot.errors import ConfigError, SentenceError
+from vlm_robot.errors import ConfigError, ImageError, SentenceError
 from vlm_robot.evaluation.answering import DescriptionAnswerer, load_answerer
 from vlm_robot.language.description_prompt import (
     EXAMPLES,
@@ -172,6 +172,23 @@ def test_what_is_no_question_is_refused_before_the_picture_is_looked_at(question
     with pytest.raises(SentenceError, match='question'):
         answerer.answer(np.zeros((20, 20, 3), np.uint8), question)
     assert describer.seen == 0
+
+
+def test_a_picture_is_described_once_for_several_questions():
+    describer = FixedDescriber(SEEN)
+    answerer = DescriptionAnswerer(describer, DescriptionReader(CountingModel({'yes': 0.0})))
+    rgb = np.zeros((20, 20, 3), np.uint8)
+    for question in ('is there a red block?', 'is there a bowl?'):
+        assert answerer.answer(rgb, question).text == 'yes'
+    assert describer.seen == 1
+    answerer.answer(rgb + 1, 'is there a bowl?')
+    assert describer.seen == 2
+
+
+def test_what_is_no_picture_is_refused():
+    answerer = DescriptionAnswerer(FixedDescriber(SEEN), DescriptionReader(CountingModel({})))
+    with pytest.raises(ImageError):
+        answerer.answer(np.zeros((20, 20), np.uint8), 'is there a bowl?')
 
 
 @pytest.mark.parametrize('change', [{'calibration': 1.5}, {'longest_answer': 0}])

@@ -62,7 +62,7 @@ def draw(pictures, tokenizer, count=4, tokens=GRID * GRID):
 
 def run(model, batch, ids):
     with torch.inference_mode():
-        return answer_logits(model, batch.patches.float(), batch.index, ids)
+        return answer_logits(model, batch.patches.float(), batch.index, ids)[0]
 
 
 def test_the_first_question_is_read_as_the_stock_pass_reads_it(model, pictures, tokenizer):
@@ -144,7 +144,8 @@ def test_every_training_question_can_be_asked_and_answered(pictures, tokenizer):
 
 def test_a_run_learns_saves_and_resumes(folder, tmp_path):
     config = ViltTrainingConfig(
-        tmp_path, folder, views=VIEWS, minutes=0.02, layers=1, batch=2, questions=4, tokens=40, check_pictures=1,
+        tmp_path, folder, views=VIEWS, minutes=0.02, layers=2, watched=(0,), batch=2, questions=4, tokens=40,
+        check_pictures=1,
     )  # fmt: skip
     run = ViltRun(config)
     before = run.model.classifier[3].weight.detach().clone()

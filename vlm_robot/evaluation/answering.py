@@ -7,13 +7,15 @@ Who answers questions about a picture: ViLT, which sees it, or the language mode
 from __future__ import annotations
 
 from dataclasses import replace
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vlm_robot.config import AgentConfig
-from vlm_robot.datatypes import Answer
+from vlm_robot.datatypes import Answer, Description
 from vlm_robot.errors import ConfigError, name_nearest
+from vlm_robot.perception.images import check_rgb
 from vlm_robot.perception.sight import Answerer, Describer
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class DescriptionAnswerer:
         """Keep who describes and who reads."""
         self.describer, self.reader = describer, reader
         self.name = reader.name
+        self._last: tuple[bytes, Description] | None = None  # people ask more than once about one picture
 
     def answer(self, rgb: np.ndarray, question: str) -> Answer:
         """
@@ -41,7 +44,15 @@ class DescriptionAnswerer:
         from vlm_robot.language.description_prompt import check_question
 
         check_question(question)  # before the picture costs anything
-        return self.reader.read(self.describer.describe(rgb), question)
+        return self.reader.read(self._describe(rgb), question)
+
+    def _describe(self, rgb: np.ndarray) -> Description:
+        check_rgb(rgb)
+        key = repr(rgb.shape).encode() + hashlib.sha256(np.ascontiguousarray(rgb)).digest()
+        last = self._last
+        if last is None or last[0] != key:
+            self._last = last = (key, self.describer.describe(rgb))
+        return last[1]
 
 
 def load_answerer(by: str, config: AgentConfig | None = None, describer: Describer | None = None) -> Answerer:

@@ -54,7 +54,9 @@ The patch embedding and the first four layers start from the shipped OWL-ViT's i
 embedding folded into it), the rest from small random weights. {questions_seen} questions in {steps} steps of {batch}
 pictures x {questions_a_picture}, {minutes:.0f} minutes of one shared CPU core, seed {seed}; renderings coloured anew at
 every visit. Several questions ride on one picture: only the first is seen by the picture's tokens, as in the stock
-pass, and counts {first_weight:.0f} times. {tokens} of 400 tokens are looked at (all those of things, then the busiest),
+pass, and counts {first_weight:.0f} times. One attention head of two layers is shown where a noun should look: at the
+middle of every thing that its phrase names, and once at its question, which teaches counting (weight {look_weight}).
+{tokens} of 400 tokens are looked at (all those of things, then the busiest),
 all in the last {full_share:.0%} of the time. Cross-entropy; Muon {matrix_rate} for the encoder's matrices, AdamW {rate}
 for the rest; running average of the weights. Reasons: `vlm_robot/training/vilt*.py`.
 

@@ -110,14 +110,20 @@ def _fold_embedding(mine: nn.Module, tower: nn.Module) -> None:
 
 
 def answer_logits(
-    model: ViltForQuestionAnswering, patches: torch.Tensor, index: torch.Tensor, ids: torch.Tensor
-) -> torch.Tensor:
+    model: ViltForQuestionAnswering,
+    patches: torch.Tensor,
+    index: torch.Tensor,
+    ids: torch.Tensor,
+    watched: Sequence[int] = (),
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """
     Return (B, Q, A) float32 logits of Q questions about each of B pictures; the first is read as the stock pass does.
 
     :param patches: (B, K, 3 * PATCH_PX**2) normalised pixels in the model's type.
     :param index: (B, K) which token of the grid each patch is.
     :param ids: (B, Q, T) tokens of the questions, padded.
+    :param watched: layers, not the last, whose attention is wanted too: of each (B, Q, T, 1 + K + T), where the first
+        head of every word looks: at the picture's class token, its patches, and the words of its own question.
     """
     embeddings = model.vilt.embeddings
     batch, questions, length = ids.shape
@@ -128,54 +134,60 @@ def answer_logits(
     first = (embeddings.cls_token + places[:1]).expand(batch, 1, -1)
     picture = torch.cat([first, pixels], 1) + kinds[1]
     text = embeddings.text_embeddings(ids.flatten(0, 1)).view(batch, questions, length, -1) + kinds[0]
-    is_pad = ids == model.config.pad_token_id
-    for layer in model.vilt.encoder.layer[:-1]:
-        picture, text = _run_layer(layer, picture, text, is_pad)
-    text = _run_layer(model.vilt.encoder.layer[-1], picture, text, is_pad, is_last=True)[1]
-    pooled = model.vilt.pooler(model.vilt.layernorm(text.flatten(0, 1)))
-    return model.classifier(pooled).float().view(batch, questions, -1)
+    is_pad, looks = ids == model.config.pad_token_id, []
+    for number, layer in enumerate(model.vilt.encoder.layer[:-1]):
+        picture, text, weights = _run_layer(layer, picture, text, is_pad)
+        if number in watched:
+            looks.append(weights[:, 0].unflatten(1, (questions, length)))
+    text = _run_last_layer(model.vilt.encoder.layer[-1], picture, text, is_pad)
+    pooled = model.vilt.pooler(model.vilt.layernorm(text.flatten(0, 1)[:, None]))
+    return model.classifier(pooled).float().view(batch, questions, -1), looks
 
 
-def _run_layer(layer, picture: torch.Tensor, text: torch.Tensor, is_pad: torch.Tensor, is_last: bool = False):
-    """Return picture (B, N, D) and text (B, Q, T, D) after a layer; after the last only each question's first token."""
-    attention = layer.attention.attention
-    batch, _, length, width = text.shape
-    heads = attention.num_attention_heads
-    count = picture.shape[1]
+def _run_layer(layer, picture: torch.Tensor, text: torch.Tensor, is_pad: torch.Tensor):
+    """Return picture (B, N, D) and text (B, Q, T, D) after a layer, and (B, H, Q * T, N + T) where words look."""
+    count, one = picture.shape[1], picture.shape[1] + text.shape[2]
+    x = torch.cat([picture, text.flatten(1, 2)], 1)
+    normed = layer.layernorm_before(x)
+    query, key, value = _project(layer, normed, normed)
+    bias = torch.zeros(len(x), 1, 1, one, dtype=x.dtype)
+    bias[:, 0, 0, count:].masked_fill_(is_pad[:, 0], -1e4)
+    weights = torch.softmax(query[:, :, :count] @ key[:, :, :one].transpose(-1, -2) + bias, -1)
+    seen, looks = _attend_text(query[:, :, count:], key, value, is_pad)
+    x = _finish(layer, x, torch.cat([weights @ value[:, :, :one], seen], 2))
+    return x[:, :count], x[:, count:].view(text.shape), looks
+
+
+def _run_last_layer(layer, picture: torch.Tensor, text: torch.Tensor, is_pad: torch.Tensor) -> torch.Tensor:
+    """Return (B, Q, D), each question's first token after the last layer: the only one that the answer is read from."""
     normed = layer.layernorm_before(torch.cat([picture, text.flatten(1, 2)], 1))
-    key, value = (
-        part(normed).view(batch, -1, heads, width // heads).transpose(1, 2) for part in (attention.key, attention.value)
-    )
-    asking = normed
-    if is_last:
-        asking = normed[:, count:].view(text.shape)[:, :, 0]
-    query = attention.query(asking).view(batch, -1, heads, width // heads).transpose(1, 2)
-    query = query * (width // heads) ** -0.5
-    if is_last:
-        seen = _attend_text(query, key, value, is_pad, count)
-        x = text[:, :, 0]
-    else:
-        one = count + length
-        bias = torch.zeros(batch, 1, 1, one, dtype=text.dtype)
-        bias[:, 0, 0, count:].masked_fill_(is_pad[:, 0], -1e4)
-        weights = torch.softmax(query[:, :, :count] @ key[:, :, :one].transpose(-1, -2) + bias, -1)
-        seen = torch.cat([weights @ value[:, :, :one], _attend_text(query[:, :, count:], key, value, is_pad, count)], 2)
-        x = torch.cat([picture, text.flatten(1, 2)], 1)
+    first = normed[:, picture.shape[1] :].view(text.shape)[:, :, 0]
+    query, key, value = _project(layer, first, normed)
+    return _finish(layer, text[:, :, 0], _attend_text(query, key, value, is_pad)[0])
+
+
+def _project(layer, asking: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return query, key and value, each (B, H, tokens, d); the query is scaled."""
+    attention = layer.attention.attention
+    size = attention.attention_head_size
+    pairs = ((attention.query, asking), (attention.key, asked), (attention.value, asked))
+    query, key, value = (part(x).unflatten(2, (-1, size)).transpose(1, 2) for part, x in pairs)
+    return query * size**-0.5, key, value
+
+
+def _finish(layer, x: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
     x = x + layer.attention.output.dense(seen.transpose(1, 2).flatten(2))
-    x = x + layer.output.dense(layer.intermediate(layer.layernorm_after(x)))
-    if is_last:
-        return picture, x[:, :, None]
-    return x[:, :count], x[:, count:].view(text.shape)
+    return x + layer.output.dense(layer.intermediate(layer.layernorm_after(x)))
 
 
-def _attend_text(query, key, value, is_pad, count: int) -> torch.Tensor:
-    """Return what each question reads in the picture and in itself: (B, H, Q * R, d) for R query rows a question."""
-    batch, questions, length = is_pad.shape
-    heads, size = key.shape[1], key.shape[3]
-    own_key, own_value = (x[:, :, count:].view(batch, heads, questions, length, size) for x in (key, value))
-    own_query = query.view(batch, heads, questions, -1, size)
+def _attend_text(query, key, value, is_pad) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what each question reads in the picture and in itself, (B, H, Q * R, d) for R rows, and where it looks."""
+    questions, length = is_pad.shape[1:]
+    count = key.shape[2] - questions * length
+    own_key, own_value = (x[:, :, count:].unflatten(2, (questions, length)) for x in (key, value))
+    own_query = query.unflatten(2, (questions, -1))
     bias = torch.zeros(is_pad.shape, dtype=query.dtype).masked_fill_(is_pad, -1e4)[:, None, :, None]
     own = (own_query @ own_key.transpose(-1, -2) + bias).flatten(2, 3)
     weights = torch.softmax(torch.cat([query @ key[:, :, :count].transpose(-1, -2), own], -1), -1)
     of_text = weights[..., count:].unflatten(2, (questions, -1)) @ own_value
-    return weights[..., :count] @ value[:, :, :count] + of_text.flatten(2, 3)
+    return weights[..., :count] @ value[:, :, :count] + of_text.flatten(2, 3), weights

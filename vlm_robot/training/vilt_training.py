@@ -39,6 +39,7 @@ from vlm_robot.training.vilt_batches import (
     QuestionBatch,
     sample_questions,
 )
+from vlm_robot.training.vilt_grounding import aim, look_loss, LookTargets
 from vlm_robot.training.vilt_model import answer_logits, build_config, build_processor, build_tokenizer, start_from
 
 
@@ -52,6 +53,7 @@ class ViltTrainingConfig:
     :param minutes: processor time of learning, after rendering.
     :param batch: pictures per step; ``questions`` about each.
     :param first_weight: of the question that is read as in the stock pass, against 1 of each other.
+    :param look_weight: of the loss of where nouns look in the ``watched`` layers, against that of the answers.
     :param tokens: of each picture that are looked at; the last ``full_share`` of the time all, with half the questions.
     :param matrix_rate: step of Muon; ``rate`` is AdamW's.
     """
@@ -61,10 +63,12 @@ class ViltTrainingConfig:
     views: int = 4000
     minutes: float = 40.0
     seed: int = 1
-    layers: int = 6
+    layers: int = 7
     batch: int = 10
     questions: int = 16
     first_weight: float = 4.0
+    look_weight: float = 0.5
+    watched: tuple[int, ...] = (3, 4)
     tokens: int = 176
     full_share: float = 0.2
     matrix_rate: float = 0.005
@@ -121,20 +125,22 @@ class ViltRun:
         with Progress(console=console) as progress:
             bar = progress.add_task('learning', total=budget, completed=round(before))
             while self.seconds < budget:
-                loss = self._step(rng, self.seconds / budget, tally)
+                losses = self._step(rng, self.seconds / budget, tally)
                 self.seconds = before + time.process_time() - start
                 progress.update(bar, completed=self.seconds)
                 if self.seconds - shown > 30:
                     shown = self.seconds
-                    self._report(loss, tally)
+                    self._report(losses, tally)
                 if self.seconds - last_check > config.check_minutes * 60 or self.seconds >= budget:
                     last_check = self.seconds
                     self._check()
                     self._save()
                     self.seconds = before + time.process_time() - start
 
-    def draw(self, rng: np.random.Generator, is_full: bool) -> tuple[QuestionBatch, list[list[PictureQuestion]]]:
-        """Return a batch and its questions."""
+    def draw(
+        self, rng: np.random.Generator, is_full: bool
+    ) -> tuple[QuestionBatch, LookTargets, list[list[PictureQuestion]]]:
+        """Return a batch, where its nouns should look, and its questions."""
         config = self.config
         tokens, count = (GRID * GRID, max(1, config.questions // 2)) if is_full else (config.tokens, config.questions)
         pictures = [self.pictures.sample(rng) for _ in range(config.batch)]
@@ -143,20 +149,23 @@ class ViltRun:
             for picture in pictures
         ]
         cut = [cut_picture(picture, tokens, rng) for picture in pictures]
-        return collate(cut, questions, self.tokenizer, self.answers), questions
+        texts = [[item.text for item in items] for items in questions]
+        targets = aim(pictures, [index for _, index in cut], texts)
+        return collate(cut, questions, self.tokenizer, self.answers), targets, questions
 
-    def _step(self, rng: np.random.Generator, done: float, tally: dict[str, list[bool]]) -> float:
+    def _step(self, rng: np.random.Generator, done: float, tally: dict[str, list[bool]]) -> tuple[float, float]:
         config = self.config
-        batch, questions = self.draw(rng, done > 1 - config.full_share)
-        logits = answer_logits(self.model, batch.patches, batch.index, batch.ids)
+        batch, targets, questions = self.draw(rng, done > 1 - config.full_share)
+        logits, looks = answer_logits(self.model, batch.patches, batch.index, batch.ids, config.watched)
         weight = (batch.answers != NO_ANSWER).float()
         weight[:, 0] *= config.first_weight
         each = functional.cross_entropy(
             logits.flatten(0, 1), batch.answers.flatten(), reduction='none', ignore_index=NO_ANSWER
         )
         loss = (each * weight.flatten()).sum() / weight.sum().clamp(min=1)
+        look = look_loss(looks, targets)
         self.model.zero_grad()
-        loss.backward()
+        (loss + config.look_weight * look).backward()
         rise = min(1.0, (self.optimiser.steps + 1) / config.warm_up_steps)
         fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
         self.optimiser.step(self.optimiser.gather(), float(rise * fall))
@@ -165,14 +174,14 @@ class ViltRun:
             for right, item in zip(row, items, strict=False):
                 tally[item.kind].append(right)
                 self.asked += 1
-        return float(loss.detach())
+        return float(loss.detach()), float(look.detach())
 
-    def _report(self, loss: float, tally: dict[str, list[bool]]) -> None:
+    def _report(self, losses: tuple[float, float], tally: dict[str, list[bool]]) -> None:
         shares = '  '.join(f'{kind} {np.mean(rights):.3f}' for kind, rights in sorted(tally.items()))
         tally.clear()
         console.print(
             f'{self.seconds / 60:5.1f} of {self.config.minutes:.0f} min  step {self.optimiser.steps}  '
-            f'questions {self.asked}  loss {loss:.3f}  {shares}',
+            f'questions {self.asked}  loss {losses[0]:.3f}  look {losses[1]:.3f}  {shares}',
             highlight=False,
         )
 
@@ -229,7 +238,7 @@ def check(
         if items:
             cut = cut_picture(picture, GRID * GRID, np.random.default_rng(0))
             batch = collate([cut] * len(items), [[item] for item in items], tokenizer, answers)
-            logits = answer_logits(model, batch.patches, batch.index, batch.ids)
+            logits, _ = answer_logits(model, batch.patches, batch.index, batch.ids)
             for right, item in zip((logits.argmax(-1) == batch.answers)[:, 0].tolist(), items, strict=True):
                 rights[item.kind].append(right)
                 rights['all'].append(right)
