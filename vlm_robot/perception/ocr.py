@@ -28,8 +28,9 @@ LARGEST_SIDE_PX = 2000  # longer sides are shrunk
 class OcrConfig:
     """How written text is looked for."""
 
-    shortest_side_px: int = 480  # 64..2000, smaller pictures are enlarged to it; more finds smaller letters, slower
+    shortest_side_px: int = 320  # 64..2000, smaller pictures are enlarged to it; more finds smaller letters, slower
     least_confidence: float = 0.6  # 0..1, of a line that is kept
+    fewest_letters: int = 2  # letters or digits of a line that is kept: a block's face reads like one sign
     threads: int = 0  # of onnxruntime; 0: as many as it likes
 
     def __post_init__(self) -> None:
@@ -38,6 +39,8 @@ class OcrConfig:
             raise ConfigError(f'ocr.shortest_side_px is {self.shortest_side_px}; allowed: 64 to {LARGEST_SIDE_PX}')
         if not 0 <= self.least_confidence <= 1:
             raise ConfigError(f'ocr.least_confidence is {self.least_confidence}; allowed: 0 to 1')
+        if self.fewest_letters < 1:
+            raise ConfigError(f'ocr.fewest_letters is {self.fewest_letters}; allowed: 1 or more')
         if self.threads < 0:
             raise ConfigError(f'ocr.threads is {self.threads}; allowed: 0 (free) or more')
 
@@ -72,8 +75,12 @@ class TextReader:
             return []
         rows = zip(np.asarray(found.boxes) / scale, found.txts, found.scores, strict=True)
         lines = [_make_line(corners, text, float(score), (width, height)) for corners, text, score in rows]
-        kept = [line for line in lines if line.text and line.confidence >= self.config.least_confidence]
+        kept = [line for line in lines if self._is_kept(line)]
         return sorted(kept, key=lambda line: (line.box_xyxy_px[1], line.box_xyxy_px[0]) if line.box_xyxy_px else (0, 0))
+
+    def _is_kept(self, line: DescriptionLine) -> bool:
+        letters = sum(letter.isalnum() for letter in line.text)
+        return letters >= self.config.fewest_letters and line.confidence >= self.config.least_confidence
 
 
 def clean_text(text: str) -> str:

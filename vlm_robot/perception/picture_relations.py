@@ -17,8 +17,10 @@ from vlm_robot.vocabulary import shape_of
 
 BESIDE = 0.025  # of the picture's side, from which on one centre is left of or above another
 LEAST_IN_BOWL = 0.75  # share of a block's box inside a bowl's box; 3 of 4 because a block may look over the rim
-STACK_OVERLAP = 0.5  # share of the narrower width in which two blocks of a stack stand above each other
-STACK_GAP = 0.35  # of the lower block's height: how far the bottom of the upper may be from the top of the lower
+STACK_OVERLAP = 0.65  # share of the narrower width in which two blocks of a stack stand above each other
+STACK_BITE = (0.05, 0.7)  # of the upper block's height: how far its box reaches into the lower one's
+STACK_RISE = 0.4  # of the upper block's height: how far its top is above that of the lower, at least
+STACK_TRUST = 0.7  # boxes alone tell a stack from two blocks behind each other about so often
 COLUMNS, ROWS = ('left', 'centre', 'right'), ('upper', 'middle', 'lower')
 
 
@@ -86,7 +88,7 @@ def _fit_on(upper: Detection, lower: Detection) -> float:
     """Return 0..1, how well one block stands on another: above it, with its bottom where the other's top begins."""
     a, b = upper.box_xyxy_px, lower.box_xyxy_px
     overlap = (min(a[2], b[2]) - max(a[0], b[0])) / max(min(a[2] - a[0], b[2] - b[0]), 1e-9)
-    gap = abs(a[3] - b[1]) / max(b[3] - b[1], 1e-9)
-    if overlap < STACK_OVERLAP or (a[1] + a[3]) >= (b[1] + b[3]) or gap > STACK_GAP:
-        return 0.0
-    return min(1.0, overlap) * (1 - gap / STACK_GAP / 2)
+    height = max(a[3] - a[1], 1e-9)
+    bite, rise, below = (a[3] - b[1]) / height, (b[1] - a[1]) / height, (b[3] - a[3]) / height
+    is_stack = overlap >= STACK_OVERLAP and STACK_BITE[0] <= bite <= STACK_BITE[1] and rise >= STACK_RISE and below > 0
+    return STACK_TRUST * min(1.0, overlap) if is_stack else 0.0

@@ -25,6 +25,7 @@ from vlm_robot.training.clip_texts import (
     sample_attribute_texts,
     sample_phrase_texts,
     sample_picture_texts,
+    sample_strangers,
     Text,
 )
 from vlm_robot.training.picture_store import PictureStore
@@ -52,8 +53,9 @@ def sample_batch(store: PictureStore, rng: np.random.Generator, pictures: int, c
     wholes = [cv2.resize(picture.rgb, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for picture in drawn]
     pairs = [pair for picture in drawn for pair in _sample_cuts(picture, cuts, rng)]
     said = [text for p, f in zip(drawn, of_pictures, strict=True) for text in sample_picture_texts(p, f, 'train', rng)]
-    whole_texts = [*sample_phrase_texts(rng, True), *sample_attribute_texts(rng), *said]
-    cut_texts = [*sample_phrase_texts(rng, False), *sample_attribute_texts(rng)]
+    strange = sample_strangers(rng)
+    whole_texts = [*sample_phrase_texts(rng, True), *sample_attribute_texts(rng), *said, *strange]
+    cut_texts = [*sample_phrase_texts(rng, False), *sample_attribute_texts(rng), *strange]
     truth = np.full((len(wholes) + len(pairs), len(whole_texts) + len(cut_texts)), np.nan, np.float32)
     truth[: len(wholes), : len(whole_texts)] = judge_all(of_pictures, whole_texts)
     truth[len(wholes) :, len(whole_texts) :] = judge_all([facts for _, facts in pairs], cut_texts)

@@ -35,6 +35,7 @@ from vlm_robot.training.pictures import Picture, PictureThing
 from vlm_robot.training.sight_separation import is_held_out, split_rng
 from vlm_robot.vocabulary import list_labels
 
+PLACES = {'table': 'on the table', 'bowl': 'in a bowl', 'stack': 'on a block', 'hand': 'in the hand'}
 OPPOSITE = {'left': 'right', 'right': 'left', 'above': 'below', 'below': 'above'}
 
 
@@ -111,7 +112,7 @@ def measure_crops(embedder: ClipEmbedder, pictures: list[Picture]) -> tuple[dict
 
 def _groups(thing: PictureThing) -> list[str]:
     pair = 'pair not trained' if is_held_out(thing.colour, thing.shape) else 'pair trained'
-    return [thing.shape, thing.place, pair, 'small (below 400 px)' if thing.visible_px < 400 else 'large']
+    return [thing.shape, PLACES[thing.place], pair, 'small (below 400 px)' if thing.visible_px < 400 else 'large']
 
 
 def _summarise(rows: list[tuple[bool, bool]]) -> dict:

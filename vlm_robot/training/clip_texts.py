@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
+from vlm_robot.perception.tagging import read_vocabulary, VOCABULARIES
 from vlm_robot.training.owlvit_phrases import COLOUR_NAMES, Phrase, sample_phrases
 from vlm_robot.training.pictures import Picture, PictureThing
 from vlm_robot.training.sight_separation import is_held_out, pick, Wordings
-from vlm_robot.vocabulary import SHAPES
+from vlm_robot.vocabulary import list_labels, SHAPES
 
 TONES = {'light': ('yellow', 'pink', 'gray', 'white'), 'dark': ('blue', 'brown')}
 WARMTH = {'warm': ('red', 'orange', 'yellow', 'pink'), 'cool': ('blue', 'green', 'cyan')}
 NUMBERS = ('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight')
 CROWD = 7  # things from which on a table is called full
+HIDDEN = (0.35, 0.5)  # share of its box that a thing shows: below it is partly hidden, between that is open
 BESIDE = 0.08  # of the picture's side, from which on one thing is beside or above another
 ATTRIBUTES = {
     'tone:light': ('has a light colour', 'is light', 'is pale'),
@@ -37,6 +40,7 @@ ATTRIBUTES = {
     'place:hand': ('is held by the gripper', 'is in the hand of the robot'),
     'hidden': ('is partly hidden', 'is half covered'),
 }
+OPEN = ('robot arm', 'wooden table', 'workbench')  # tags that the simulator can neither affirm nor deny
 NOUNS = ('thing', 'object', 'item')
 WITH = Wordings(
     ('{}', 'a photo of {}', 'a picture with {}', 'a table with {}', 'there is {}'),
@@ -97,8 +101,8 @@ def facts_of_thing(thing: PictureThing) -> Facts:
     true = {f'colour:{thing.colour}', f'shape:{thing.shape}', f'place:{thing.place}', 'thing'}
     true |= {f'tone:{tone}' for tone, colours in TONES.items() if thing.colour in colours}
     true |= {f'warmth:{kind}' for kind, colours in WARMTH.items() if thing.colour in colours}
-    doubtful = {'hidden'} if share > 0.35 else set()
-    if share < 0.35:
+    doubtful = {'hidden'} if HIDDEN[0] <= share < HIDDEN[1] else set()
+    if share < HIDDEN[0]:
         true.add('hidden')
     if not any(fact.startswith('tone') for fact in true):
         doubtful |= {'tone:light', 'tone:dark'}
@@ -190,6 +194,22 @@ def sample_attribute_texts(rng: np.random.Generator) -> list[Text]:
         for f, said in ATTRIBUTES.items()
     ]
     return [*rows, Text(pick(rng, ('an empty table', 'nothing')), frozenset({'nothing'}), 'attribute')]
+
+
+@cache
+def list_strangers(kind: str) -> tuple[str, ...]:
+    """Return the entries of a vocabulary (``tags``, ``attributes``) that are true of nothing in the simulator."""
+    known = {*list_labels(), *OPEN, *(f'thing which {said[0]}' for said in ATTRIBUTES.values())}
+    return tuple(entry for entry in read_vocabulary(VOCABULARIES / f'{kind}.txt') if entry not in known)
+
+
+def sample_strangers(rng: np.random.Generator, attributes: int = 8, tags: int = 8) -> list[Text]:
+    """Return entries of the vocabularies that fit nothing, so that they are not guessed."""
+    chosen = [
+        *rng.choice(list_strangers('attributes'), attributes, False),
+        *rng.choice(list_strangers('tags'), tags, False),
+    ]
+    return [Text(str(text), frozenset({'never'}), 'attribute') for text in chosen]
 
 
 def name_thing(label: str) -> str:
