@@ -21,10 +21,18 @@ from vlm_robot.errors import ConfigError, ModelError, PerceptionError  # noqa: E
 from vlm_robot.nodes import conversions, pixels, sight_conversions  # noqa: E402
 from vlm_robot.nodes.annotator_node import AnnotatorNode, AnnotatorNodeConfig  # noqa: E402
 from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig  # noqa: E402
+from vlm_robot.nodes.describer_node import DescriberNode, DescriberNodeConfig  # noqa: E402
 from vlm_robot.nodes.grounder_node import GrounderNode, GrounderNodeConfig  # noqa: E402
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos, subscribe_for_a_while  # noqa: E402
 from vlm_robot.nodes.segmenter_node import SegmenterNode  # noqa: E402
-from vlm_robot.perception.fixed_sight import FixedGrounder, FixedSegmenter  # noqa: E402
+from vlm_robot.perception.fixed_sight import (  # noqa: E402
+    FixedAnswerer,
+    FixedDescriber,
+    FixedEmbedder,
+    FixedGrounder,
+    FixedSegmenter,
+)
+from vlm_robot.scene.memory import MemoryConfig, SceneMemory  # noqa: E402
 from vlm_robot_interfaces import msg as msgs  # noqa: E402
 from vlm_robot_interfaces import srv as srvs  # noqa: E402
 
@@ -42,7 +50,18 @@ class FakeSegmenterNode(SegmenterNode):
 
 class FakeGrounderNode(GrounderNode):
     def load(self):
-        return {'grounder': FixedGrounder({'red block': [BOX]})} if self.config.grounder else {}
+        return {'grounder': FixedGrounder({'red block': [BOX]})} if self.config.parts else {}
+
+
+class FakeDescriberNode(DescriberNode):
+    def load(self):
+        lines = (d.DescriptionLine('object', 'red block', 0.5, BOX), d.DescriptionLine('count', '1 block', 0.25))
+        fakes = {
+            'describer': FixedDescriber(d.Description(lines)),
+            'answerer': FixedAnswerer({'how many blocks are there?': '1'}),
+            'embedder': FixedEmbedder({'red': (255, 0, 0), 'green': (0, 255, 0)}),
+        }
+        return {part: fake for part, fake in fakes.items() if part in self.config.parts}
 
 
 class Stage:
@@ -51,8 +70,9 @@ class Stage:
     def __init__(self):
         self.client = rclpy.create_node('sight_client')
         self.segmenter, self.grounder, self.annotator = FakeSegmenterNode(), FakeGrounderNode(), AnnotatorNode()
-        self.nodes = (self.segmenter, self.grounder, self.annotator)
-        for node in self.nodes[:2]:
+        self.describer = FakeDescriberNode()
+        self.nodes = (self.segmenter, self.grounder, self.describer, self.annotator)
+        for node in self.nodes[:3]:
             node.trigger_configure()
             node.trigger_activate()
         self.camera = self.client.create_publisher(Image, 'front/image', reliable_qos(1))
@@ -171,7 +191,12 @@ def test_phrases_are_grounded_and_regions_captioned(stage):
     ('kind', 'name', 'fields', 'why'),
     [
         (srvs.GroundPhrase, 'ground_phrase', {'phrase': ' '}, 'empty'),
-        (srvs.GroundPhrase, 'ground_phrase', {'phrase': 'red block', 'with_mask': True}, "its parameter 'segmenter'"),
+        (
+            srvs.GroundPhrase,
+            'ground_phrase',
+            {'phrase': 'red block', 'with_mask': True},
+            "add 'segmenter' to its parameter",
+        ),
         (srvs.CaptionRegion, 'caption_region', {'dense': True, **NEAR}, 'whole image'),
         (srvs.CaptionRegion, 'caption_region', FAR, 'holds no pixel'),
     ],
@@ -184,6 +209,65 @@ def test_requests_to_ground_that_make_no_sense_are_refused(stage, kind, name, fi
 def test_captions_go_out_while_somebody_listens(stage):
     message = stage.hear(msgs.CaptionArray, 'captions')
     assert message.captions[0].text == 'red block' and message.camera == 'front'
+
+
+def test_an_image_is_described_and_questions_are_answered(stage):
+    answer = stage.call(srvs.DescribeImage, 'describe_image', image=image_of())
+    description = sight_conversions.from_description(answer.description)
+    assert description == stage.describer.models['describer'].description
+    assert answer.description.text == description.text and answer.description.header.frame_id == 'somewhere'
+    answer = stage.call(srvs.AskScene, 'ask_scene', image=image_of(), question=' how many  blocks are there?')
+    assert answer.success and (answer.answer, answer.confidence) == ('1', 1.0) and answer.evidence
+    assert not stage.call(srvs.AskScene, 'ask_scene', image=image_of(), question=' ').success
+
+
+def test_descriptions_go_out_while_somebody_listens(stage):
+    message = stage.hear(msgs.Description, 'description')
+    assert message.camera == 'front' and [line.kind for line in message.lines] == ['object', 'count']
+
+
+@pytest.mark.parametrize('region', [{}, {'has_region': True, 'x_max_px': 10.0, 'y_max_px': 10.0}])
+def test_images_and_regions_are_classified(stage, region):
+    green = np.zeros_like(PICTURE)
+    green[..., 1] = 200
+    answer = stage.call(srvs.ClassifyImage, 'classify_image', image=image_of(green), labels=['red', 'green'], **region)
+    assert answer.success and list(answer.labels) == ['green', 'red']
+    assert answer.probabilities[0] > 0.5 and sum(answer.probabilities) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize('labels', [[], ['red'], ['red', ' ']])
+def test_classes_that_make_no_choice_are_refused(stage, labels):
+    answer = stage.call(srvs.ClassifyImage, 'classify_image', image=image_of(), labels=labels)
+    assert not answer.success and 'two or more' in answer.message
+
+
+def test_what_was_detected_is_remembered_and_found_again_by_words(stage):
+    nothing = stage.call(srvs.RetrieveViews, 'retrieve_views', text='red')
+    assert not nothing.success and 'memory.is_on' in nothing.message
+    stage.describer.memory = SceneMemory(stage.describer.models['embedder'], MemoryConfig(least_seconds=0.0))
+    seen = stage.client.create_publisher(msgs.DetectionArray, 'detections', alive_qos())
+    lifted = d.LiftedDetection(d.Detection('red block', 0.9, BOX), (0.5, 0.1, 0.02), (0.04, 0.04, 0.04), 0.0)
+
+    def look():
+        stamp = time.time()
+        stage.show(stamp)
+        array = msgs.DetectionArray(camera='front', detections=[conversions.to_detection(lifted)])
+        array.header = conversions.to_header(stamp, 'front_optical_frame')
+        seen.publish(array)
+        return len(stage.describer.memory)
+
+    try:
+        assert wait_until(look, 30, 0.1)
+        found = stage.call(srvs.RetrieveViews, 'retrieve_views', text='red', limit=1)
+        newest = stage.call(srvs.RetrieveViews, 'retrieve_views', text='green', newest=True)
+        assert found.success and len(found.views) == 1 and -1 <= found.views[0].score <= 1
+        assert newest.success and newest.views[0].camera == 'front'
+        every = stage.call(srvs.RetrieveViews, 'retrieve_views', text='red')
+        (thing,) = [view for view in every.views if view.label][:1]
+        assert thing.has_position and thing.has_region and thing.x_max_px == BOX[2]
+        assert not stage.call(srvs.RetrieveViews, 'retrieve_views', text='').success
+    finally:
+        stage.describer.memory = None
 
 
 def test_pictures_are_annotated_for_whoever_looks(stage):
@@ -206,10 +290,10 @@ def test_the_scene_becomes_markers(stage):
 
 def test_a_part_that_is_not_named_loads_nothing_and_says_so(stage):
     node = FakeGrounderNode()
-    node.config = replace(node.config, grounder='')
+    node.config = replace(node.config, parts=())
     node.trigger_configure()
     assert node.models == {} and not node.is_wanted()
-    with pytest.raises(ModelError, match="name one in its parameter 'grounder'"):
+    with pytest.raises(ModelError, match="add 'grounder' to its parameter 'parts'"):
         node.get_model('grounder')
     node.destroy_node()
 
@@ -249,6 +333,10 @@ def test_settings_that_cannot_be_are_refused(bad):
     with pytest.raises(ConfigError):
         WatchConfig(**bad)
     with pytest.raises(ConfigError):
-        GrounderNodeConfig(grounder='oracle')
+        GrounderNodeConfig(parts=('oracle',))
+    with pytest.raises(ConfigError, match="no part 'answer'; did you mean 'answerer'"):
+        DescriberNodeConfig(parts=('answer',))
+    with pytest.raises(ConfigError, match='answers_by'):
+        DescriberNodeConfig(answers_by='oracle')
     with pytest.raises(ConfigError):
         AnnotatorNodeConfig(sources=('dreams',))

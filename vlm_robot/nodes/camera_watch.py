@@ -7,6 +7,7 @@ somebody wants the outcome. It knows topics and QoS, no model.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import threading
@@ -16,6 +17,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
 from vlm_robot.nodes.diagnostics import Meter
@@ -24,6 +26,7 @@ from vlm_robot.nodes.liveness import subscribe_for_a_while
 
 KINDS = {'image': Image, 'depth': Image, 'camera_info': CameraInfo, 'pose': PoseStamped}
 RELIABILITIES = ('auto', 'reliable', 'best_effort')
+KEPT_IMAGES = 10  # of each camera, so that what is said about one a little later finds it
 WAIT = 0.2  # seconds between two questions whether to go on
 
 
@@ -75,7 +78,7 @@ class CameraWatch:
         self._active = threading.Event()
         self._worker: threading.Thread | None = None
         self._subscriptions: dict[str, list] = {}
-        self._newest: dict[str, Image] = {}
+        self._recent: dict[str, OrderedDict[tuple[int, int], Image]] = {}
 
     @property
     def is_active(self) -> bool:
@@ -101,7 +104,7 @@ class CameraWatch:
             for subscription in subscriptions:
                 self.node.destroy_subscription(subscription)
         self._subscriptions.clear()
-        self._newest.clear()
+        self._recent.clear()
 
     def newest(self, camera: str = '') -> tuple[str, Image]:
         """Return the name and newest image of a camera, by default the first; raise PerceptionError without one."""
@@ -110,9 +113,13 @@ class CameraWatch:
             raise PerceptionError('the node is not active, so it looks through no camera; activate it or send an image')
         if camera not in self.config.cameras:
             raise PerceptionError(f"no camera '{camera}'; known: {list(self.config.cameras)}")
-        if camera not in self._newest:
+        if camera not in self._recent:
             raise PerceptionError(f"no image of camera '{camera}' has come yet; does it publish '{camera}/image'?")
-        return camera, self._newest[camera]
+        return camera, next(reversed(self._recent[camera].values()))
+
+    def find(self, camera: str, header: Header) -> Image | None:
+        """Return the image of a camera with that stamp; None where it did not come or came too long ago."""
+        return self._recent.get(camera, OrderedDict()).get(_key(header))
 
     def follow_publishers(self) -> None:
         """Subscribe best effort where a camera offers no more: reliable gets nothing from it; say so where told to."""
@@ -149,8 +156,12 @@ class CameraWatch:
 
     def _keep(self, camera: str, part: str, message) -> None:
         if part == 'image':
-            self._newest[camera] = message
-        self.frames.put(camera, part, (message.header.stamp.sec, message.header.stamp.nanosec), message)
+            recent = OrderedDict(self._recent.get(camera, ()))  # a copy: others may read the old one
+            recent[_key(message.header)] = message
+            while len(recent) > KEPT_IMAGES:
+                recent.popitem(last=False)
+            self._recent[camera] = recent
+        self.frames.put(camera, part, _key(message.header), message)
 
     def _work(self) -> None:
         due = time.monotonic()
@@ -170,3 +181,7 @@ class CameraWatch:
             except VlmRobotError as error:
                 self.meter.fail(str(error))
                 self.node.get_logger().warning(f'{taken[0]}: {error}', throttle_duration_sec=5.0)
+
+
+def _key(header: Header) -> tuple[int, int]:
+    return header.stamp.sec, header.stamp.nanosec

@@ -1,9 +1,9 @@
 """
 Says in words what a picture shows, answers questions about it, names its class, and remembers what was seen.
 
-A lifecycle node. Each part (``describer``, ``answerer``, ``embedder``) is loaded where its parameter names one; a
-service whose part is missing says so. Descriptions go out at a low rate and only while somebody listens. What is read
-in a picture or said about it is data, never an instruction.
+A lifecycle node. The parameter ``parts`` says what is loaded; a service whose part is missing says so. Descriptions
+go out at a low rate and only while somebody listens. What is read in a picture or said about it is data, never an
+instruction.
 """
 
 from __future__ import annotations
@@ -13,35 +13,51 @@ import time
 from typing import Any
 
 import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.lifecycle import TransitionCallbackReturn
 
 from vlm_robot.config import AgentConfig
-from vlm_robot.errors import ConfigError, name_nearest, SentenceError
+from vlm_robot.errors import ConfigError, ModelError, SentenceError, VlmRobotError
+from vlm_robot.evaluation.answering import load_answerer, WAYS
+from vlm_robot.evaluation.describing import load_describer
 from vlm_robot.language.description_reader import ReaderConfig
 from vlm_robot.language.language_loading import LanguageConfig
-from vlm_robot.nodes import lifespan, pixels, sight_conversions
+from vlm_robot.nodes import conversions, lifespan, pixels, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
 from vlm_robot.nodes.liveness import reliable_qos
-from vlm_robot.nodes.sight_node import SightNode
+from vlm_robot.nodes.sight_node import check_parts, SightNode
 from vlm_robot.perception.clip_embedder import ClipConfig, ClipEmbedder
 from vlm_robot.perception.crops import cut_around
+from vlm_robot.perception.describer import DescriberConfig
+from vlm_robot.perception.ocr import OcrConfig
 from vlm_robot.perception.owlvit import OwlVitConfig
+from vlm_robot.perception.pixel_llm.grounder import PixelLlmConfig
+from vlm_robot.perception.tagging import TaggingConfig
 from vlm_robot.perception.vilt import ViltConfig
-from vlm_robot_interfaces.msg import Description
-from vlm_robot_interfaces.srv import AskScene, ClassifyImage, DescribeImage
+from vlm_robot.scene.memory import Look, MemoryConfig, SceneMemory
+from vlm_robot_interfaces.msg import Description, DetectionArray
+from vlm_robot_interfaces.srv import AskScene, ClassifyImage, DescribeImage, RetrieveViews
 
-PARTS_KNOWN = {'describer': ('', 'lens'), 'answerer': ('', 'vilt', 'lens'), 'embedder': ('', 'clip')}
+KNOWN_PARTS = ('describer', 'answerer', 'embedder')
+# Of AgentConfig, what the parts are loaded with.
+SECTIONS = ('detector', 'grounder', 'clip', 'tagging', 'ocr', 'describer', 'vilt', 'reader', 'language')
+MOST_VIEWS = 10  # that are told where a request does not say how many
 
 
 @dataclass(frozen=True)
 class DescriberNodeConfig(WatchConfig):
     """Which parts are loaded, and with which models."""
 
-    describer: str = 'lens'  # tags, attributes, captions, text, objects, counts, relations; empty: none
-    answerer: str = 'vilt'  # 'vilt' sees the image, 'lens' reads its description with the language model; empty: none
-    embedder: str = 'clip'  # classes; empty: none
+    parts: tuple[str, ...] = KNOWN_PARTS  # what is loaded: describer, answerer, embedder
+    answers_by: str = 'vilt'  # vilt sees the image, lens reads its description with the language model
     rate: float = 0.2  # Hz of the wall clock, most descriptions a second
     detector: OwlVitConfig = field(default_factory=OwlVitConfig)
+    grounder: PixelLlmConfig = field(default_factory=PixelLlmConfig)
     clip: ClipConfig = field(default_factory=ClipConfig)
+    tagging: TaggingConfig = field(default_factory=TaggingConfig)
+    ocr: OcrConfig = field(default_factory=OcrConfig)
+    describer: DescriberConfig = field(default_factory=DescriberConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
     vilt: ViltConfig = field(default_factory=ViltConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     language: LanguageConfig = field(default_factory=LanguageConfig)
@@ -49,10 +65,9 @@ class DescriberNodeConfig(WatchConfig):
     def __post_init__(self) -> None:
         """Refuse parts that do not exist."""
         super().__post_init__()
-        for part, known in PARTS_KNOWN.items():
-            asked = getattr(self, part)
-            if asked not in known:
-                raise ConfigError(f"no {part} '{asked}'{name_nearest(asked, known)}; allowed: {list(known)}")
+        check_parts(self.parts, KNOWN_PARTS)
+        if self.answers_by not in WAYS:
+            raise ConfigError(f"answers_by is '{self.answers_by}'; allowed: {list(WAYS)}")
 
 
 class DescriberNode(SightNode):
@@ -65,23 +80,35 @@ class DescriberNode(SightNode):
         self.offer(DescribeImage, 'describe_image', self._describe)
         self.offer(AskScene, 'ask_scene', self._ask)
         self.offer(ClassifyImage, 'classify_image', self._classify)
+        self.offer(RetrieveViews, 'retrieve_views', self._retrieve)
+        group = MutuallyExclusiveCallbackGroup()  # remembering may be slow: only the newest detections wait
+        self.memory: SceneMemory | None = None
+        self.create_subscription(DetectionArray, 'detections', self._remember, reliable_qos(1), callback_group=group)
 
     def load(self) -> dict[str, Any]:
         """Load the parts that the parameters name; what two of them need is loaded once."""
-        from vlm_robot.evaluation.answering import load_answerer
-        from vlm_robot.evaluation.describing import load_describer
-
         own, models = self.config, {}
-        settings = AgentConfig(
-            detector=own.detector, clip=own.clip, vilt=own.vilt, reader=own.reader, language=own.language
-        )
-        if own.describer:
+        settings = AgentConfig(**{section: getattr(own, section) for section in SECTIONS})
+        if 'describer' in own.parts:
             models['describer'] = load_describer(settings)
-        if own.answerer:
-            models['answerer'] = load_answerer(own.answerer, settings, models.get('describer'))
-        if own.embedder:
-            models['embedder'] = ClipEmbedder(own.clip)
+        if 'answerer' in own.parts:
+            models['answerer'] = load_answerer(own.answers_by, settings, models.get('describer'))
+        if 'embedder' in own.parts:
+            tagger = getattr(models.get('describer'), 'tagger', None)
+            models['embedder'] = tagger.embedder if tagger else ClipEmbedder(own.clip)
         return models
+
+    def on_configure(self, state) -> TransitionCallbackReturn:
+        """Load the models and begin an empty memory."""
+        outcome = super().on_configure(state)
+        if self.config.memory.is_on and 'embedder' in self.models:
+            self.memory = SceneMemory(self.models['embedder'], self.config.memory)
+        return outcome
+
+    def on_cleanup(self, state) -> TransitionCallbackReturn:
+        """Forget models and memory."""
+        self.memory = None
+        return super().on_cleanup(state)
 
     def is_wanted(self) -> bool:
         """Return whether somebody listens and there is a describer."""
@@ -120,6 +147,41 @@ class DescriberNode(SightNode):
         order = np.argsort(-shares, kind='stable')
         response.labels = [labels[i] for i in order]
         response.probabilities = [float(shares[i]) for i in order]
+
+    # ---- memory
+
+    def _remember(self, message: DetectionArray) -> None:
+        """Keep the image that detections were made from, and the things in it, as embeddings."""
+        image = self.watch.find(message.camera, message.header) if self.memory is not None else None
+        if image is None:
+            return
+        try:
+            rgb, looks = pixels.from_colour(image), []
+            for item in message.detections:
+                seen, place = conversions.from_detection(item), conversions.from_point(item.position)
+                cut = cut_around(rgb, seen.box_xyxy_px)
+                looks.append(Look(cut, seen.label, seen.box_xyxy_px, place if item.has_position else None))
+            self.memory.remember(rgb, looks, conversions.to_seconds(message.header.stamp), message.camera)
+        except VlmRobotError as error:
+            self.watch.meter.fail(str(error))
+
+    def _retrieve(self, request, response) -> None:
+        self.get_model('embedder')
+        if self.memory is None:
+            raise ModelError("the describer node remembers nothing; set its parameter 'memory.is_on' to true")
+        text = ' '.join(request.text.split())
+        if not text:
+            raise SentenceError("the text is empty; say what to look for, for example 'the green bowl'")
+        if request.newest:
+            newest = self.memory.last_seen(text)
+            found = [newest] if newest else []
+        else:
+            found = self.memory.retrieve(text, request.limit or MOST_VIEWS)
+        response.views = [sight_conversions.to_view(item) for item in found]
+
+    def list_details(self) -> dict[str, str]:
+        """Return how much is remembered."""
+        return {'remembered views': str(len(self.memory)) if self.memory is not None else 'none: memory is off'}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 Ties words to pixels: phrases to boxes, regions to phrases, sentences whose every word has its place.
 
 A lifecycle node with two services and a topic of captions, which is filled only while somebody listens to it. The
-grounder is loaded where the parameter ``grounder`` names one; masks of what a phrase names need ``segmenter`` too.
+parameter ``parts`` says what is loaded; masks of what a phrase names need the segmenter too.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ import time
 from typing import Any
 
 from vlm_robot.datatypes import GroundedCaption, Mask
-from vlm_robot.errors import ConfigError, name_nearest, SentenceError
+from vlm_robot.errors import SentenceError
 from vlm_robot.nodes import lifespan, pixels, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
 from vlm_robot.nodes.liveness import reliable_qos
-from vlm_robot.nodes.sight_node import SightNode
+from vlm_robot.nodes.sight_node import check_parts, SightNode
 from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter
 from vlm_robot.perception.pixel_llm.grounder import PixelLlm, PixelLlmConfig
 from vlm_robot_interfaces.msg import CaptionArray
 from vlm_robot_interfaces.srv import CaptionRegion, GroundPhrase
 
-GROUNDERS, SEGMENTERS = ('', 'pixel_llm'), ('', 'clipseg')
+KNOWN_PARTS = ('grounder', 'segmenter')
 
 
 @dataclass(frozen=True)
 class GrounderNodeConfig(WatchConfig):
     """Which models tie words to pixels."""
 
-    grounder: str = 'pixel_llm'  # or empty: load none, and let the services say so
-    segmenter: str = ''  # 'clipseg' for masks of what is grounded; empty: boxes only
+    parts: tuple[str, ...] = ('grounder',)  # what is loaded: grounder; segmenter, for masks of what is grounded
     dense: bool = False  # whether the topic tells one caption per thing instead of one per image
     model: PixelLlmConfig = field(default_factory=PixelLlmConfig)
     masks: ClipSegConfig = field(default_factory=ClipSegConfig)
@@ -38,9 +37,7 @@ class GrounderNodeConfig(WatchConfig):
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         super().__post_init__()
-        for name, known in (('grounder', GROUNDERS), ('segmenter', SEGMENTERS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"no {name} '{getattr(self, name)}'{name_nearest(getattr(self, name), known)}")
+        check_parts(self.parts, KNOWN_PARTS)
 
 
 class GrounderNode(SightNode):
@@ -56,9 +53,9 @@ class GrounderNode(SightNode):
     def load(self) -> dict[str, Any]:
         """Load what the parameters name."""
         models: dict[str, Any] = {}
-        if self.config.segmenter:
+        if 'segmenter' in self.config.parts:
             models['segmenter'] = ClipSegSegmenter(self.config.masks)
-        if self.config.grounder:
+        if 'grounder' in self.config.parts:
             models['grounder'] = PixelLlm(self.config.model, models.get('segmenter'))
         return models
 

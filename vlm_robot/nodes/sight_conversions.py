@@ -24,8 +24,9 @@ from vlm_robot.datatypes import (
     Mask,
 )
 from vlm_robot.nodes import pixels
-from vlm_robot.nodes.conversions import to_detection
+from vlm_robot.nodes.conversions import to_detection, to_header, to_point
 from vlm_robot.perception.regions import cut_box, frame_mask
+from vlm_robot.scene.memory import Recollection
 from vlm_robot_interfaces import msg as msgs
 
 MOST_LABELS = 255  # that a mono8 label image can tell apart
@@ -158,3 +159,13 @@ def from_description(message: msgs.Description) -> Description:
     return Description(
         tuple(DescriptionLine(line.kind, line.text, line.confidence, read_box(line)) for line in message.lines)
     )
+
+
+def to_view(item: Recollection) -> msgs.SeenView:
+    """Return something that was remembered; its header has the stamp, the camera's optical frame by its usual name."""
+    memory = item.memory
+    message = msgs.SeenView(camera=memory.camera, label=memory.label, score=float(item.cosine))
+    message.header = to_header(memory.stamp, f'{memory.camera}_optical_frame')
+    if memory.p_base is not None:
+        message.has_position, message.position = True, to_point(memory.p_base)
+    return fill_box(message, memory.box_xyxy_px)

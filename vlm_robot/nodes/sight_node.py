@@ -19,10 +19,17 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_msgs.msg import Header
 import torch
 
-from vlm_robot.errors import ModelError, VlmRobotError
+from vlm_robot.errors import ConfigError, ModelError, name_nearest, VlmRobotError
 from vlm_robot.nodes import lifespan, parameters, pixels
 from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig
 from vlm_robot.nodes.liveness import reliable_qos
+
+
+def check_parts(parts: Sequence[str], known: Sequence[str]) -> None:
+    """Raise ConfigError when a part is asked for that a node does not have."""
+    for part in parts:
+        if part not in known:
+            raise ConfigError(f"no part '{part}'{name_nearest(part, known)}; allowed: {list(known)}")
 
 
 class SightNode(LifecycleNode):
@@ -114,7 +121,8 @@ class SightNode(LifecycleNode):
     def get_model(self, part: str) -> Any:
         """Return the model of a part; raise ModelError when this profile has none."""
         if part not in self.models:
-            how = 'configure the node' if getattr(self.config, part, part) else f"name one in its parameter '{part}'"
+            is_named = part in getattr(self.config, 'parts', (part,))
+            how = 'configure the node' if is_named else f"add '{part}' to its parameter 'parts'"
             raise ModelError(f'the {self.get_name()} node has no {part} loaded; {how}')
         return self.models[part]
 

@@ -104,6 +104,11 @@ class FixedEmbedder:
         """Return (N, 3) float32, each row of length 1."""
         return _normalise([self.colours[text] for text in texts])
 
+    def classify(self, rgb: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+        """Return (N,) float32, the share of each label."""
+        cosines = (self.embed_images([rgb]) @ self.embed_texts(labels).T)[0]
+        return (cosines / cosines.sum()).astype(np.float32)
+
 
 def _fill(rgb: np.ndarray, label: str) -> Mask:
     whole = np.ones(rgb.shape[:2], bool)
