@@ -36,21 +36,22 @@ def list_examples(tables):
 
 def test_an_example_finds_its_like_on_other_tables_and_little_else(detector, tables):
     there = found_there = answers = wrong = 0
-    for number, label, example in list_examples(tables)[:26:2]:
+    for number, label, example in list_examples(tables):
+        shown = [table for i, table in enumerate(tables) if i != number and len(table.split(label)[0])]
+        without = [table for table in tables if not any(map(len, table.split(label)))]
+        if not shown or not without or answers >= 6:
+            continue
         finder = ExampleDetector(detector, {'it': [example]})
-        other = tables[(number + 1) % len(tables)]
-        clear, hidden = other.split(label)
-        found = [item.box_xyxy_px for item in finder.detect(other.image.rgb)]
-        hits = (compute_iou(found, clear) >= 0.5).any(0).sum() if found and len(clear) else 0
-        there, found_there = there + len(clear), found_there + hits
-        if not len(clear) + len(hidden):
-            answers, wrong = answers + 1, wrong + bool(found)
-    assert there >= 5 and found_there >= 0.7 * there
-    assert answers >= 5 and wrong <= 0.25 * answers
+        clear, _ = shown[0].split(label)
+        found = [item.box_xyxy_px for item in finder.detect(shown[0].image.rgb)]
+        there, found_there = there + len(clear), found_there + int((compute_iou(clear, found) >= 0.5).any(1).sum())
+        answers, wrong = answers + 1, wrong + bool(finder.detect(without[0].image.rgb))
+    assert there >= 6 and found_there >= 0.7 * there
+    assert answers == 6 and wrong <= 1
 
 
 def test_an_example_finds_itself(detector, tables):
-    for number, _, example in list_examples(tables)[:12:3]:
+    for number, _, example in list_examples(tables)[:6:3]:
         found = ExampleDetector(detector, {'it': [example]}).detect(tables[number].image.rgb)
         assert compute_iou([item.box_xyxy_px for item in found], [example.box_xyxy_px]).max() >= 0.7
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from vlm_robot.console import console
+from vlm_robot.datatypes import Box
 from vlm_robot.errors import SentenceError
 from vlm_robot.evaluation.sight_options import ConfigFile, Image, Json, Model, Out, parse_box, read_settings, save
 
@@ -102,7 +103,8 @@ def _read_examples(paths: list[Path], boxes: list[str]) -> list[Any]:
 
     if len(boxes) not in (0, len(paths)):
         raise SentenceError(f'{len(paths)} --example need as many --example-box or none, got {len(boxes)}')
-    parsed = [parse_box(text) for text in boxes] or [None] * len(paths)
+    parsed: list[Box | None] = [parse_box(text) for text in boxes]
+    parsed = parsed or [None] * len(paths)
     return [Example(read_image(path), box) for path, box in zip(paths, parsed, strict=True)]
 
 

@@ -273,8 +273,10 @@ def _describe_mask(item: Mask) -> dict[str, Any]:
     """Return a mask as plain data: how many pixels and the box around them."""
     box = None
     if item.mask.any():
-        rows, columns = item.mask.any(1).nonzero()[0], item.mask.any(0).nonzero()[0]
-        box = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+        import numpy as np
+
+        rows, columns = np.nonzero(item.mask)
+        box = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
     return {'label': item.label, 'score': float(item.score), 'pixels': int(item.mask.sum()), 'box_xyxy_px': box}
 
 

@@ -93,8 +93,9 @@ class ImageFeatures:
 
     def pick(self, index: int) -> ImageFeatures:
         """Return the features of one picture of the batch, as a batch of one."""
-        parts = (self.embeds, self.shift, self.scale, self.boxes, self.objectness)
-        return ImageFeatures(*(part if part is None else part[index : index + 1] for part in parts))
+        one = slice(index, index + 1)
+        objectness = None if self.objectness is None else self.objectness[one]
+        return ImageFeatures(self.embeds[one], self.shift[one], self.scale[one], self.boxes[one], objectness)
 
 
 class OwlVitDetector:

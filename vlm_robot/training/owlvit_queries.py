@@ -69,7 +69,7 @@ def measure_queries(detector: OwlVitDetector, store: PictureStore, seed: int = 0
         pictures.append(Encoded(picture, detector.encode(detector.preprocess([picture.rgb])), number))
     bank, report = collect_examples(detector, pictures), {}
     words, limit = detector.embed_texts(list_labels()), detector.limit('')
-    report['words'] = judge_queries(detector, pictures, lambda item: words, limit)
+    report['words'] = judge_queries(detector, pictures, _always(words), limit)
     example_limit = detector.settings.example_threshold
     for name, count, is_mapped in (('1 example', 1, True), ('5 examples', 5, True), ('1 example, no map', 1, False)):
         rng = np.random.default_rng(seed)
@@ -77,10 +77,10 @@ def measure_queries(detector: OwlVitDetector, store: PictureStore, seed: int = 0
         report[name] = judge_queries(detector, pictures, ask, example_limit)
     for name in ('plain', 'clip'):
         averaged = _average(detector, read_templates(name))
-        report[f"wordings '{name}'"] = judge_queries(detector, pictures, lambda item, v=averaged: v, limit)
+        report[f"wordings '{name}'"] = judge_queries(detector, pictures, _always(averaged), limit)
     for name, templates in (('1 untrained wording', UNTRAINED[:1]), ('5 untrained wordings', UNTRAINED)):
         averaged = _average(detector, templates)
-        report[name] = judge_queries(detector, pictures, lambda item, v=averaged: v, limit)
+        report[name] = judge_queries(detector, pictures, _always(averaged), limit)
     return report
 
 
@@ -151,6 +151,10 @@ def _draw_examples(detector, bank, count: int, rng, is_mapped: bool) -> Callable
         return torch.stack(queries)
 
     return ask
+
+
+def _always(vectors: torch.Tensor) -> Callable[[Encoded], torch.Tensor]:
+    return lambda item: vectors
 
 
 def _average(detector: OwlVitDetector, templates: tuple[str, ...]) -> torch.Tensor:
