@@ -9,8 +9,8 @@ import sys
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ['demo', 'task', 'plan', 'decide', 'chat', 'detect', 'render', 'evaluate', 'report', 'train', 'measure',
-            'bench']  # fmt: skip
+COMMANDS = ['demo', 'task', 'plan', 'decide', 'chat', 'detect', 'segment', 'ground', 'caption', 'describe', 'ask',
+            'classify', 'retrieve', 'render', 'evaluate', 'report', 'train', 'measure', 'bench']  # fmt: skip
 
 
 def run(*arguments, cwd=None):
@@ -47,6 +47,7 @@ def test_every_help_shows_an_example(command):
         (['chat', '--scenario', 'nowhere'], 'no scenario'),
         (['render', 'nowhere'], 'no scenario'),
         (['detect', 'missing.png', '--query', 'red block'], 'missing.png'),
+        (['segment', 'missing.png', '--query', 'red block'], 'missing.png'),
         (['evaluate', 'A', '--tier', 'T9', '--episodes', '1'], "no tier 'T9'"),
         (['evaluate', 'blocks_and_bowls', '--config', 'missing.yaml'], 'missing.yaml'),
     ],
