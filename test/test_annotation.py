@@ -7,17 +7,15 @@ import pytest
 
 from vlm_robot.annotation import (
     choose_colour,
-    draw_caption,
     draw_decision,
     draw_decisions,
     draw_detections,
-    draw_masks,
     read_image,
     SHADE,
     write_film,
     write_image,
 )
-from vlm_robot.datatypes import Decision, Detection, GroundedCaption, GroundedWord, OptionScore, Step
+from vlm_robot.datatypes import Decision, Detection, OptionScore, Step
 from vlm_robot.errors import ImageError
 from vlm_robot.evaluation.story import write_story
 
@@ -46,24 +44,6 @@ def test_boxes_are_drawn_on_a_copy():
     drawn = draw_detections(rgb, [Detection('red block', 0.9, (10, 30, 60, 80))])
     assert rgb.sum() == 0
     assert drawn[30:81, 10].sum() > 0
-
-
-def test_masks_are_tinted_and_empty_ones_leave_no_trace():
-    rgb = np.zeros((60, 80, 3), np.uint8)
-    mask = np.zeros((60, 80), bool)
-    assert np.array_equal(draw_masks(rgb, [('red block', mask)]), rgb)
-    mask[30:50, 20:40] = True
-    drawn = draw_masks(rgb, [('red block', mask)])
-    assert (drawn[40, 30] == np.array(choose_colour('red block')) // 2).all() and not drawn[55:].any()
-
-
-def test_a_caption_stands_below_and_its_places_in_the_picture():
-    rgb = np.zeros((60, 320, 3), np.uint8)
-    words = (GroundedWord('a', None), GroundedWord('red', (50.0, 30.0)), GroundedWord('block', (50.0, 30.0)))
-    placed, bare = (draw_caption(rgb, GroundedCaption('a red block', part)) for part in (words, words[:1]))
-    assert placed.shape[0] > 60 and placed.shape[1] == 320
-    assert placed[25:36, 45:56].any() and not bare[:60].any()
-    assert draw_caption(rgb, GroundedCaption('')).shape[0] > 60
 
 
 @pytest.mark.parametrize(('label', 'like'), [('Red block', 'red'), ('a red block', 'red'), ('the cat', 'nothing')])

@@ -13,14 +13,13 @@ import cv2
 import imageio.v3 as iio
 import numpy as np
 
-from vlm_robot.datatypes import Decision, Detection, GroundedCaption, GroundedWord, OptionScore
+from vlm_robot.datatypes import Decision, Detection, OptionScore
 from vlm_robot.errors import ImageError
 from vlm_robot.vocabulary import COLOURS
 
 INK, PAPER = (30, 30, 30), (250, 250, 248)
 SAY, CAN, BOTH = (70, 116, 190), (205, 75, 65), (120, 85, 150)  # language blue, affordance red, product
 SHADE = (226, 234, 214)  # behind the option that was chosen
-SAME_PX = 12  # words whose places are nearer than this share one number
 OTHER = (255, 220, 0)  # of what has no colour in its name
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 ROW_PX, BAR_PX, TEXT_PX = 34, 190, 400
@@ -65,52 +64,6 @@ def draw_detections(rgb: np.ndarray, detections: Sequence[Detection]) -> np.ndar
     return picture
 
 
-def draw_masks(rgb: np.ndarray, masks: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
-    """
-    Return a copy with every mask tinted and outlined, its label above it; masks without a pixel are left out.
-
-    :param masks: label and (H, W) bool of each.
-    """
-    picture = np.ascontiguousarray(rgb).copy()
-    shown = [(label, mask) for label, mask in masks if mask.any()]
-    for label, mask in shown:
-        picture[mask] = (0.5 * picture[mask] + 0.5 * np.array(choose_colour(label))).astype(np.uint8)
-        edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, edges, -1, PAPER, 1)
-    for label, mask in shown:
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        _tag(picture, label, (int(columns[0]), int(rows[0]), int(rows[-1])))
-    return picture
-
-
-def draw_caption(rgb: np.ndarray, caption: GroundedCaption) -> np.ndarray:
-    """Return a copy with a caption below it; a number behind words with a place stands at that place too."""
-    picture = np.ascontiguousarray(rgb).copy()
-    places: list[tuple[float, float]] = []
-    text = ''
-    for position, word in enumerate(caption.words):
-        text += f' {word.word}'
-        if word.point_px is not None and not _is_near(word, caption.words[position + 1 : position + 2]):
-            places.append(word.point_px)
-            text += f'[{len(places)}]'
-    for number, (x, y) in enumerate(places, start=1):
-        cv2.circle(picture, (round(x), round(y)), 8, PAPER, -1, cv2.LINE_AA)
-        cv2.circle(picture, (round(x), round(y)), 8, INK, 1, cv2.LINE_AA)
-        shift = 3 if number < 10 else 7
-        cv2.putText(picture, str(number), (round(x) - shift, round(y) + 4), FONT, 0.35, INK, 1, cv2.LINE_AA)
-    lines = _wrap(text.strip() or caption.text or '(nothing)', max(10, picture.shape[1] // 8))
-    strip = np.full((18 * len(lines) + 8, picture.shape[1], 3), PAPER, np.uint8)
-    for number, line in enumerate(lines, start=1):
-        _write(strip, line, (6, 18 * number), 0.45, INK)
-    return np.concatenate([picture, strip])
-
-
-def _is_near(word: GroundedWord, following: Sequence[GroundedWord]) -> bool:
-    """Return whether the next word speaks of the same place, as ``red`` and ``block`` do."""
-    points = [item.point_px for item in (word, *following) if item.point_px is not None]
-    return len(points) > 1 and float(np.linalg.norm(np.subtract(points[0], points[1]))) < SAME_PX
-
-
 def choose_colour(label: str) -> tuple[int, int, int]:
     """Return the colour that a label names first, red, green, blue; a bright one where it names none."""
     return next((COLOURS[word] for word in label.lower().split() if word in COLOURS), OTHER)
@@ -124,16 +77,6 @@ def _tag(picture: np.ndarray, text: str, place: tuple[int, int, int]) -> None:
     left = min(left, picture.shape[1] - width - 4)
     cv2.rectangle(picture, (left, base - height - 3), (left + width + 4, base + 3), PAPER, -1)
     cv2.putText(picture, text, (left + 2, base), FONT, 0.4, INK, 1, cv2.LINE_AA)
-
-
-def _wrap(text: str, most: int) -> list[str]:
-    """Return the words of a text on lines of at most ``most`` characters where words allow."""
-    lines = ['']
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > most:
-            lines.append('')
-        lines[-1] = f'{lines[-1]} {word}'.strip()
-    return lines
 
 
 def draw_decision(decision: Decision, top: int = 6, title: str = '') -> np.ndarray:

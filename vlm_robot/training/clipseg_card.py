@@ -13,8 +13,9 @@ import numpy as np
 mpl.use('Agg')
 from matplotlib import pyplot as plt
 
-from vlm_robot.annotation import draw_masks, write_image
+from vlm_robot.annotation import write_image
 from vlm_robot.datatypes import Mask
+from vlm_robot.sight_annotation import draw_masks
 from vlm_robot.training.pictures import Picture
 
 SHOWN_PX = (480, 360)
@@ -114,9 +115,7 @@ def draw_curves(report: dict, path: Path) -> None:
 def draw_examples(examples: Sequence[tuple[Picture, Sequence[Mask]]], path: Path) -> None:
     """Write pictures with the masks that were found, three in a row."""
     shown = [
-        cv2.resize(
-            draw_masks(p.rgb, [(mask.label, mask.mask) for mask in masks]), SHOWN_PX, interpolation=cv2.INTER_AREA
-        )
+        cv2.resize(draw_masks(p.rgb, [m for m in masks if m.mask.any()]), SHOWN_PX, interpolation=cv2.INTER_AREA)
         for p, masks in examples
     ]
     full = shown[: len(shown) // 3 * 3] or shown

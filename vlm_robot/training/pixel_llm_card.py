@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vlm_robot.annotation import draw_caption, draw_detections, write_image
+from vlm_robot.annotation import draw_detections, write_image
 from vlm_robot.perception.pixel_llm.grounder import PixelLlm, PixelLlmConfig
+from vlm_robot.sight_annotation import draw_caption
 from vlm_robot.training.picture_store import PictureStore
 from vlm_robot.training.pictures import Picture
 from vlm_robot.training.referring import sample_referring
