@@ -133,17 +133,18 @@ class ClipSegSegmenter:
         check_prompts(queries)
         if not queries:
             return []
-        logits = self.score(rgb, queries)
-        if self.config.rivals:
-            logits = yield_to_rivals(logits, [q if isinstance(q, str) else q.text for q in queries])
+        logits, names = self.score(rgb, queries), [q if isinstance(q, str) else q.text for q in queries]
+        return self.draw(yield_to_rivals(logits, names) if self.config.rivals else logits, names, rgb.shape[:2])
+
+    def draw(self, logits: torch.Tensor, names: Sequence[str], size: tuple[int, int]) -> list[Mask]:
+        """Return the masks of logits (P, S, S) at a picture's size, height and width, by the thresholds."""
         likely = self._count_likely(logits)
-        full = functional.interpolate(logits[:, None], rgb.shape[:2], mode='bilinear', antialias=True)[:, 0]
-        probabilities, masks = torch.sigmoid(full).cpu().numpy(), []
-        for query, score, probability in zip(queries, likely.tolist(), probabilities, strict=True):
-            mask = (probability >= self.threshold) & (score >= self.presence)
-            label = query if isinstance(query, str) else query.text
-            masks.append(Mask(label, score, probability, mask))
-        return masks
+        full = functional.interpolate(logits[:, None], size, mode='bilinear', antialias=True)[:, 0]
+        probabilities = torch.sigmoid(full).cpu().numpy()
+        return [
+            Mask(name, score, probability, (probability >= self.threshold) & (score >= self.presence))
+            for name, score, probability in zip(names, likely.tolist(), probabilities, strict=True)
+        ]
 
     def score(self, rgb: np.ndarray, queries: Sequence[Prompt]) -> torch.Tensor:
         """Return (P, S, S) float32 logits of a picture at the model's own size, as the stock forward pass gives."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from vlm_robot.datatypes import Mask
 from vlm_robot.errors import ConfigError
-from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter
+from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter, yield_to_rivals
 from vlm_robot.perception.clipseg_loading import SETTINGS_FILE
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.perception.visual_prompts import PicturePrompt
@@ -111,14 +111,11 @@ class Tally:
 def measure(config: ClipSegMeasureConfig) -> dict:
     """Return the report of a segmenter; write report, card and pictures where ``out`` says."""
     segmenter, detector = ClipSegSegmenter(ClipSegConfig(model=config.model)), OwlVitDetector()
-    alone = ClipSegSegmenter(ClipSegConfig(model=config.model, rivals=False))
     store = PictureStore(config.data, config.split, config.pictures)
     tally, before = Tally(), None
     examples: list[tuple[Picture, list[Mask]]] = []
     for index, picture in enumerate(_draw_all(store)):
         masks = _count_words(tally, segmenter, picture)
-        for mask, phrase in _ask(alone, picture):
-            tally.rows['all, each asked alone'].add(mask.mask, phrase)
         _count_wordings(tally, segmenter, picture, split_rng(config.split, 'segmenter', index))
         if before is not None:
             _count_examples(tally, segmenter, picture, before)
@@ -152,19 +149,19 @@ def _draw_all(store: PictureStore) -> Iterator[Picture]:
         yield store.draw(index, unused)
 
 
-def _ask(segmenter: ClipSegSegmenter, picture: Picture) -> list[tuple[Mask, PicturePhrase]]:
-    phrases = ask_all(picture)
-    return list(zip(segmenter.segment(picture.rgb, [item.text for item in phrases]), phrases, strict=True))
-
-
 def ask_all(picture: Picture) -> list[PicturePhrase]:
     """Return the phrases of the vocabulary for a picture, in its order."""
     return [canonical_phrase(picture, *label.split(' ')) for label in list_labels()]
 
 
 def _count_words(tally: Tally, segmenter: ClipSegSegmenter, picture: Picture) -> list[Mask]:
-    answers = _ask(segmenter, picture)
-    for mask, phrase in answers:
+    phrases = ask_all(picture)
+    names, size = [item.text for item in phrases], picture.rgb.shape[:2]
+    logits = segmenter.score(picture.rgb, names)
+    for mask, phrase in zip(segmenter.draw(logits, names, size), phrases, strict=True):
+        tally.rows['all 22, each asked alone'].add(mask.mask, phrase)
+    masks = segmenter.draw(yield_to_rivals(logits, names), names, size)
+    for mask, phrase in zip(masks, phrases, strict=True):
         held_out = is_held_out(phrase.colour, phrase.shape)
         camera = 'far cameras' if is_far(picture.camera) else 'near cameras'
         for name in (TOGETHER, f'{phrase.shape}s', camera, 'held-out pairs' if held_out else 'trained pairs'):
@@ -179,7 +176,7 @@ def _count_words(tally: Tally, segmenter: ClipSegSegmenter, picture: Picture) ->
                 row = Row()
                 row.add((mask.probability >= threshold) & (mask.score >= segmenter.presence), phrase)
                 tally.curve[threshold] += row.overlaps
-    return [mask for mask, _ in answers]
+    return masks
 
 
 def _count_wordings(tally: Tally, segmenter: ClipSegSegmenter, picture: Picture, rng: np.random.Generator) -> None:
@@ -252,7 +249,8 @@ def choose_settings(folder: Path, data: Path, pictures: int = 80) -> dict[str, f
     overlaps: dict[float, list[float]] = defaultdict(list)
     scores = []
     for picture in _draw_all(store):
-        for mask, phrase in _ask(segmenter, picture):
+        phrases = ask_all(picture)
+        for mask, phrase in zip(segmenter.segment(picture.rgb, [p.text for p in phrases]), phrases, strict=True):
             if phrase.is_present:
                 for threshold in THRESHOLDS:
                     row = Row()

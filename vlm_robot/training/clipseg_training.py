@@ -71,7 +71,7 @@ class ClipSegTrainingConfig:
     prompts: int = 6
     crops: int = 4
     tokens: int = 160
-    full_share: float = 0.2
+    full_share: float = 0.5
     rate: float = 1.5e-3
     tower_rate: float = 5e-5
     warm_up_steps: int = 60

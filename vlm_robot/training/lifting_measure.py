@@ -3,13 +3,15 @@ Measure places from boxes against places from masks, on held-out tables seen by 
 
 The same true detections are lifted twice, once by all depth in their box, once by the depth of their label's mask in
 it. Errors of position are in space, to the centre of the body; errors of yaw are those of blocks that stand, modulo a
-quarter turn.
+quarter turn. Rows "as unknown" hide from lifting what kind of thing it is, so that it is measured by its extent, as
+things are of which no size is known.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from vlm_robot.datatypes import Detection, LiftedDetection
 from vlm_robot.evaluation.detection_metrics import compute_iou
 from vlm_robot.geometry import wrap_quarter_turn
 from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter
-from vlm_robot.perception.lifting import lift_all, LiftingConfig
+from vlm_robot.perception.lifting import lift, lift_all, LiftingConfig
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.training.owlvit_measure import draw_views
 from vlm_robot.training.owlvit_pictures import LabelledPicture
@@ -57,6 +59,11 @@ def _count(
         error = _compare(places.get(item), thing)
         for kind in ('all', f'{shape_of(thing.label)} ({thing.place})'):
             errors[kind].append(error)
+        mask = None if masks is None else masks[item.label]
+        blind = lift(replace(item, label='thing'), picture.image, config, mask)
+        errors[f'{shape_of(thing.label)} as unknown'].append(
+            _compare(blind if isinstance(blind, LiftedDetection) else None, thing)
+        )
 
 
 def _find_thing(found: Detection, picture: LabelledPicture) -> Thing | None:
