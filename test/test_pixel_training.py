@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_pixel_model import make_model
+from test_pixel_model import make_model, make_shape
 import torch
+from transformers import AutoTokenizer
 
 from vlm_robot.errors import ConfigError
-from vlm_robot.perception.pixel_llm.pixel_config import DecoderConfig
+from vlm_robot.language.smollm import find_cache, FOLDER
+from vlm_robot.perception.pixel_llm.pixel_config import CONTEXTS, DecoderConfig
 from vlm_robot.perception.pixel_llm.pixel_model import PixelLlmModel
+from vlm_robot.perception.pixel_llm.pixel_text import TextCodec
 from vlm_robot.training.fake_pictures import build_picture, put_thing, scatter_things
 from vlm_robot.training.pixel_llm_baselines import find_relation, list_nouns, NearestCrop, Noun, RuleGrounder
 from vlm_robot.training.pixel_llm_batches import build_rows, collate, IGNORED, PlacedText, RegionText
@@ -190,6 +193,32 @@ def test_lora_on_a_named_language_model_learns_and_keeps_only_its_own(tmp_path):
     own = [name for name in kept if model.language.is_own(name.removeprefix('language.'))]
     assert own
     assert all('lora_' in name for name in own)
+
+
+def test_smollm2_goes_the_same_way():
+    folder = find_cache() / FOLDER
+    if not (folder / 'model.safetensors').is_file():
+        pytest.skip('SmolLM2 is not in the cache; ./run setup converts it')
+    torch.manual_seed(0)
+    language = DecoderConfig(model='smollm2-135m-instruct', train='lora', rank=4)
+    model = PixelLlmModel(make_shape(0, language=language, objects=3), str(folder))
+    codec = TextCodec(AutoTokenizer.from_pretrained(folder), CONTEXTS)
+    rng = np.random.default_rng(11)
+    example = make_example(scatter_things(rng), 'train', rng, TextMix(1, 1, 0, 1, 1), 64)
+    batch = collate([example], codec, model.shape, 0, rng)
+    optimiser = PixelOptimiser(model, 0.02, 3e-3)
+    totals = []
+    for _ in range(4):
+        total = sum(compute_losses(model, batch).values())
+        total.backward()
+        optimiser.step(1.0)
+        totals.append(float(total.detach()))
+    assert totals[-1] < totals[0]
+    text, owners = codec.decode(
+        codec.encode('caption', 'there is a red block').ids[len(codec.contexts['caption']) : -1]
+    )
+    assert text == 'there is a red block'
+    assert owners[-1] == 4
 
 
 def test_the_language_learns_alone():

@@ -81,11 +81,16 @@ Seconds on a shared 2-core machine, medians: {seconds}.
 ## Recipe
 {views} tables rendered in layers and coloured anew at every visit; {pictures_seen} picture visits in {steps} steps of
 {batch}, {learned_minutes:.0f} minutes of wall clock on one shared core, seed {seed}; first 150 steps of the language
-model alone on the narrator's text. Every picture brings a narration, two plain and four related expressions, three that
-name nothing, four regions. Both image streams start from the shipped OWL-ViT's tower, which saw the held-out pairs:
-what is held out is everything learnt on top of it. Cross entropy with smoothing .1; 10 x L1 on corners, generalised
-IoU, choice and presence; Muon {matrix_rate} for matrices, AdamW {rate} for the rest; running average of the weights. In
-region captions three of ten colours are read wrongly, so that the shape has to be seen.
+model alone on the narrator's text. Every picture brings a narration, two plain and eight related expressions, three
+that name nothing, two regions. Both image streams start from the shipped OWL-ViT's tower, which saw the held-out
+pairs: what is held out is everything learnt on top of it. Cross entropy with smoothing .1; 10 x L1 on corners,
+generalised IoU, choice and presence; the words of a thing read off its region's own state (without that the pointer
+took long to learn colours); Muon {matrix_rate} for matrices, AdamW {rate} for the rest; running average of the weights.
+In region captions three of ten colours are read wrongly, so that the shape has to be seen. An expression is answered at
+a question mark after it, not at its last word, whose own place is taught where it can only mean one thing.
+
+The shipped run was changed on its way: its first 280 steps had fewer expressions, more regions, and no words read off
+regions. The command runs the recipe as it stands now.
 
     vlm-robot train pixel_llm --out runs/pixel_llm --minutes {minutes:.0f}
     vlm-robot measure pixel_llm --pictures {pictures}
