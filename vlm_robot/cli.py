@@ -19,7 +19,7 @@ import typer
 
 from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
 from vlm_robot.errors import VlmRobotError
-from vlm_robot.evaluation import commands, detecting, kitchen_commands, looking, talking
+from vlm_robot.evaluation import commands, detecting, kitchen_commands, looking, recalling, talking
 from vlm_robot.resources import find_scenario
 from vlm_robot.training import clip_commands, clipseg_commands, pixel_llm_commands, vilt_commands
 
@@ -45,6 +45,7 @@ for look in (
     looking.segment, looking.ground, looking.caption, looking.describe, looking.ask, looking.classify, looking.retrieve,
 ):  # fmt: skip
     app.command()(look)
+app.command()(recalling.recall)
 train_app.command('clip')(clip_commands.train_clip)
 measure_app.command('clip')(clip_commands.measure_clip)
 measure_app.command('ocr')(clip_commands.measure_ocr)
