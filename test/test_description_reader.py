@@ -160,6 +160,12 @@ def test_only_lines_about_the_question_are_shown():
     assert len(chosen) == MOST_LINES and {line.confidence for line in chosen} == {i / 50 for i in range(32, 40)}
 
 
+def test_what_is_asked_for_and_not_seen_is_counted_as_none():
+    assert '- 0 gray bowls\n' in format_evidence(SEEN, 'are there any grey dishes?')
+    assert '- 0 ' not in format_evidence(SEEN, 'is there a red cube?')
+    assert '- 0 ' not in format_evidence(SEEN, 'is the red block in a bowl?')
+
+
 def test_nothing_seen_is_said():
     assert 'nothing' in format_evidence(Description(()), 'is there a bowl?')
     assert DescriptionReader(CountingModel({'no': 0.0})).read(Description(()), 'is there a bowl?').text == 'no'

@@ -48,7 +48,7 @@ class DescriptionAnswerer:
 
     def _describe(self, rgb: np.ndarray) -> Description:
         check_rgb(rgb)
-        key = repr(rgb.shape).encode() + hashlib.sha256(np.ascontiguousarray(rgb)).digest()
+        key = repr(rgb.shape).encode() + hashlib.sha256(rgb.tobytes()).digest()
         last = self._last
         if last is None or last[0] != key:
             self._last = last = (key, self.describer.describe(rgb))

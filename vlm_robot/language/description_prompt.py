@@ -43,8 +43,9 @@ Question: Is there a red block?
 Short Answer: yes
 
 Objects:
-- blue bowl on the table
-- red bowl on the table
+- blue block on the table
+Counts:
+- 0 red blocks
 Question: Is there a red block?
 Short Answer: no
 
@@ -138,9 +139,17 @@ def format_evidence(description: Description, question: str) -> str:
     parts = []
     for kind, heading in HEADINGS.items():
         texts = [_write_line(line) for line in chosen if line.kind == kind]
+        texts += list_missing(description, question) if kind == 'count' else []
         if texts:
             parts.append(f'{heading}:\n' + ''.join(f'- {text}\n' for text in dict.fromkeys(texts)))
     return ''.join(parts) or 'Objects:\n- nothing\n'
+
+
+def list_missing(description: Description, question: str) -> list[str]:
+    """Return ``0 red blocks`` for each colour with a shape that the question names and no line of things does."""
+    seen = {name for line in description.lines if line.kind in ('object', 'count') for name in _list_names(line.text)}
+    asked = dict.fromkeys(name for name in _list_names(question) if name[0] in COLOURS)
+    return [f'0 {colour} {shape}s' for colour, shape in asked if (colour, shape) not in seen]
 
 
 def select_lines(description: Description, question: str) -> list[DescriptionLine]:
@@ -161,9 +170,14 @@ def select_lines(description: Description, question: str) -> list[DescriptionLin
 
 def _measure_overlap(text: str, question: str) -> tuple[int, int]:
     """Return how many names and how many words of the question a text shares."""
-    mine, theirs = _list_stems(text), _list_stems(question)
-    names = set(zip(mine, mine[1:], strict=False)) & set(zip(theirs, theirs[1:], strict=False))
-    return len({name for name in names if name[1] in SHAPES}), len(set(mine) & set(theirs) - DULL)
+    names = set(_list_names(text)) & set(_list_names(question))
+    return len(names), len(set(_list_stems(text)) & set(_list_stems(question)) - DULL)
+
+
+def _list_names(text: str) -> list[tuple[str, str]]:
+    """Return each shape word with the word before it, in plain words: ``grey cubes`` is (gray, block)."""
+    stems = _list_stems(text)
+    return [pair for pair in zip(stems, stems[1:], strict=False) if pair[1] in SHAPES]
 
 
 def _list_stems(text: str) -> list[str]:

@@ -42,9 +42,17 @@ class QuestionBatch:
     answers: torch.Tensor
 
 
-def sample_questions(picture: Picture, split: str, rng: np.random.Generator, count: int) -> list[PictureQuestion]:
-    """Return ``count`` questions about a picture; fewer where it allows none."""
-    asked = (ask(picture, split, rng) for _ in range(count))
+def sample_questions(
+    picture: Picture, split: str, rng: np.random.Generator, count: int, shares: Mapping[str, float] | None = None
+) -> list[PictureQuestion]:
+    """
+    Return ``count`` questions about a picture; fewer where it allows none.
+
+    :param shares: how often each kind is asked for, which sum to 1; None asks for all equally often.
+    """
+    names, chances = (list(shares), list(shares.values())) if shares else ([], [])
+    kinds = rng.choice(names, count, p=chances).tolist() if shares else [None] * count
+    asked = (ask(picture, split, rng, kind) for kind in kinds)
     return [question for question in asked if question is not None]
 
 
