@@ -122,7 +122,7 @@ class SceneMemory:
         frame = self.embedder.embed_images([rgb])[0]
         if last is not None and 1 - float(frame @ last[1]) < self.config.least_change:
             return False
-        rows = self.embedder.embed_images([thing.rgb for thing in things]) if things else []
+        rows = self.embedder.embed_images([thing.rgb for thing in things]) if things else np.zeros((0, len(frame)))
         with self._lock:
             self._last[camera] = (stamp, frame)
             self._add(Memory(stamp, camera), frame)
@@ -182,7 +182,7 @@ class SceneMemory:
             }
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix('.part.npz')
-        np.savez_compressed(part, **data)
+        np.savez_compressed(part, **data)  # type: ignore[arg-type]
         part.rename(path)
 
     def load(self, path: Path) -> None:

@@ -93,7 +93,7 @@ def measure_crops(embedder: ClipEmbedder, pictures: list[Picture]) -> tuple[dict
     labels = list_labels()
     classes = embedder.embed_classes(labels, read_vocabulary(VOCABULARIES / 'templates.txt'))
     counts: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    examples = []
+    examples: list[tuple[np.ndarray, str, str, float]] = []
     for picture in pictures:
         things = [thing for thing in picture.things if thing.is_clear]
         if not things:

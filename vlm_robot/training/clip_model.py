@@ -75,7 +75,8 @@ def extend_tokenizer(old: CLIPTokenizer, texts: Sequence[str]) -> tuple[CLIPToke
     pieces += [a + b for a, b in new if a + b not in data['vocab']]
     ids = {piece: i for i, piece in enumerate(dict.fromkeys([*pieces, START, END]))}
     made = CLIPTokenizer(
-        vocab=ids, merges=merges + new, pad_token=old.pad_token, unk_token=END, bos_token=START, eos_token=END,
+        vocab=ids, merges=merges + new,  # type: ignore[arg-type]
+        pad_token=old.pad_token, unk_token=END, bos_token=START, eos_token=END,
         model_max_length=CONTEXT,
     )  # fmt: skip
     return made, [_spell(piece, data['vocab']) for piece in ids]
@@ -170,7 +171,7 @@ def embed_ids(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
     return functional.normalize(x.float(), dim=-1)
 
 
-def _run_layers(tower: nn.Module, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+def _run_layers(tower: Any, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     for block in tower.resblocks:
         x = x + _attend(block.attn, block.ln_1(x), mask)
         x = x + block.mlp(block.ln_2(x))

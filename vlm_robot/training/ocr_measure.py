@@ -43,7 +43,8 @@ class OcrMeasureConfig:
 def measure(config: OcrMeasureConfig, settings: OcrConfig | None = None) -> dict:
     """Return the report; write it with example pictures where ``out`` says."""
     reader, drawer = TextReader(settings), TableDrawer()
-    rows, examples = [], []
+    rows: list[dict] = []
+    examples: list[np.ndarray] = []
     try:
         for seed in range(config.pictures):
             rgb, boards = render_sign_picture(config.split, seed, drawer)
