@@ -217,5 +217,5 @@ def write_card(folder: Path, report: dict) -> None:
         f'| {group} | {e["n"]} | {1000 * e["median"]:.1f} mm | {100 * e["share_below_15mm"]:.1f} % |'
         for group, e in report['position_errors_m'].items()
     )
-    queries = tell_queries(report.get('queries'))
-    (folder / 'README.md').write_text(CARD.format(rows=rows, places=places, queries=queries, **(training | report)))
+    told = {'rows': rows, 'places': places, 'queries': tell_queries(report.get('queries'))}
+    (folder / 'README.md').write_text(CARD.format(**(training | report | told)))

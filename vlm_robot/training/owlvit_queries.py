@@ -91,8 +91,9 @@ def measure_and_write(model: str, data: Path, pictures: int, out: Path | None = 
     :param data: folder of pictures (``PictureStore``); what is missing is rendered.
     :param out: folder of the checkpoint whose card is written; None writes nothing.
     """
-    report = measure_queries(OwlVitDetector(OwlVitConfig(model=model)), PictureStore(data, 'test', pictures))
-    report = {'pictures': pictures, 'ways': report}
+    detector = OwlVitDetector(OwlVitConfig(model=model))
+    ways = measure_queries(detector, PictureStore(data, 'test', pictures))
+    report = {'pictures': pictures, 'example_threshold': detector.settings.example_threshold, 'ways': ways}
     if out is not None and (out / 'metrics.json').is_file():
         metrics = json.loads((out / 'metrics.json').read_text()) | {'queries': report}
         (out / 'metrics.json').write_text(json.dumps(metrics, indent=1) + '\n')
