@@ -48,7 +48,7 @@ shows; every fourth from further off). Thresholds were chosen on validation pict
 | --- | --- | --- | --- |
 {rows}
 
-### Referring, P@0.5
+### Referring (P@0.5) and other shares
 | group | n | share |
 | --- | --- | --- |
 {shares}
