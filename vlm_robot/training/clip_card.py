@@ -80,7 +80,7 @@ One picture {cost[ms_1]} ms, a frame with eight things {cost[ms_9]} ms (texts ca
 with {cuts} cut-outs each ({images_seen} images), {minutes_run} minutes of wall clock on one shared CPU core; seed
 {seed}. SigLIP's loss on all pairs whose truth the simulator knows plus CLIP's softmax in both directions against false
 texts only, so that two pictures with a red block are no negatives of each other; AdamW {rate}, running average of the
-weights.
+weights. {note}
 
     vlm-robot train clip --out runs/clip --minutes {minutes_run}     # again
     vlm-robot measure clip --pictures {pictures}                 # these figures
@@ -105,7 +105,7 @@ def write_card(folder: Path, report: dict) -> None:
         for key, (name, chance) in FOUND.items()
     )
     held_out = ', '.join(f'{colour} {shape}' for colour, shape in HELD_OUT_PAIRS)
-    values = training | {'per_step': training['pictures'], 'minutes_run': f'{training["minutes"]:.0f}'} | report
+    values = {'note': ''} | training | {'per_step': training['pictures'], 'minutes_run': f'{training["minutes"]:.0f}'} | report
     values |= {'crops': crops, 'attributes': attributes, 'found': found, 'held_out': held_out}
     (folder / 'README.md').write_text(CARD.format(**values))
 
