@@ -105,7 +105,12 @@ def write_card(folder: Path, report: dict) -> None:
         for key, (name, chance) in FOUND.items()
     )
     held_out = ', '.join(f'{colour} {shape}' for colour, shape in HELD_OUT_PAIRS)
-    values = {'note': ''} | training | {'per_step': training['pictures'], 'minutes_run': f'{training["minutes"]:.0f}'} | report
+    values = (
+        {'note': ''}
+        | training
+        | {'per_step': training['pictures'], 'minutes_run': f'{training["minutes"]:.0f}'}
+        | report
+    )
     values |= {'crops': crops, 'attributes': attributes, 'found': found, 'held_out': held_out}
     (folder / 'README.md').write_text(CARD.format(**values))
 
