@@ -33,8 +33,9 @@ def draw_masks(rgb: np.ndarray, masks: Sequence[Mask]) -> np.ndarray:
         cv2.drawContours(picture, outlines, -1, colour, round(2 * scale))
     for item in masks:
         if item.mask.any():
-            rows, columns = np.nonzero(item.mask)
-            tag(picture, f'{item.label or "the shown thing"} {item.score:.2f}', (columns.mean(), rows.min()), scale)
+            _, _, parts, _ = cv2.connectedComponentsWithStats(item.mask.astype(np.uint8))
+            left, top = max(parts[1:], key=lambda part: part[cv2.CC_STAT_AREA])[:2]
+            tag(picture, f'{item.label or "the shown thing"} {item.score:.2f}', (left, top), scale)
     absent = [
         f'{item.label or "the shown thing"}: not there ({item.score:.2f})' for item in masks if not item.mask.any()
     ]

@@ -282,9 +282,8 @@ def _describe_mask(item: Mask) -> dict[str, Any]:
 
 def _tell_caption(item: GroundedCaption) -> None:
     where = f'{[round(v, 1) for v in item.box_xyxy_px]}: ' if item.box_xyxy_px else ''
-    console.print(
-        f'{where}{item.text or "(no words)"} ({item.confidence:.2f})', highlight=False, markup=False, soft_wrap=True
-    )
+    words = f'{where}{item.text or "(no words)"} ({item.confidence:.2f})'
+    console.print(words, highlight=False, markup=False, soft_wrap=True)
     placed = [f'{w.word} ({w.point_px[0]:.0f}, {w.point_px[1]:.0f})' for w in item.words if w.point_px]
     if placed:
         console.print(f'    {"; ".join(placed)}', style='dim', highlight=False, markup=False)
