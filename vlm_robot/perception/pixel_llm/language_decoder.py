@@ -24,6 +24,8 @@ from vlm_robot.perception.pixel_llm.pixel_config import DecoderConfig
 class LanguageDecoder(nn.Module):
     """A causal language model on embeddings."""
 
+    model: Any
+
     def __init__(self, config: DecoderConfig, base: str = ''):
         """
         Build or load it.
@@ -34,7 +36,7 @@ class LanguageDecoder(nn.Module):
         super().__init__()
         self.config = config
         named = bool(config.model)
-        self.model: Any = _load_base(base or config.model) if named else LlamaForCausalLM(_llama(config.settings))
+        self.model = _load_base(base or config.model) if named else LlamaForCausalLM(_llama(config.settings))
         self.model.config._attn_implementation = 'eager'
         self.model.config.use_cache = False
         if config.train != 'all':
