@@ -25,10 +25,10 @@ Answers questions about a picture: a small vision-and-language transformer in th
 format (half precision, safetensors): picture 320 x 320 squashed and normalised as CLIP's, 16 px patches, {layers}
 layers of 192, at most 40 word pieces (WordPiece, own vocabulary), {answers} answers, one label per question (softmax).
 
-**It knows** whether something is there, colours, counts, relations (left, right, above, below, in, on) and places of
-11 colours of blocks and bowls on this simulator's table. **It does not know** other things, other tables, photographs,
-and it always answers: low confidence is all that it has to say "I cannot tell". For other worlds name a public
-checkpoint such as `dandelin/vilt-b32-finetuned-vqa`; the code is the same.
+**It knows** whether something of 11 colours of blocks and bowls is there on this simulator's table, and compares and
+counts fairly. **It hardly knows** relations and places, and wordings other than those it was trained on confuse it (see
+the figures). **It does not know** other things, other tables, photographs, and it always answers, often too surely. For
+other worlds name a public checkpoint such as `dandelin/vilt-b32-finetuned-vqa`; the code is the same.
 
 ## Figures
 {questions} questions about {pictures} held-out pictures ({split} split, rule in `training/sight_separation.py`: own
