@@ -57,6 +57,16 @@ def embed_tokens(model: CLIPSegForImageSegmentation, patches: torch.Tensor, inde
     :param index: (B, K) which token of the grid each patch is.
     :return: a list of (B, 1 + K, hidden) and (B, D).
     """
+    kept, pooled = _encode(model, patches, index)
+    return kept, model.clip.visual_projection(pooled)
+
+
+def pool_tokens(model: CLIPSegForImageSegmentation, patches: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Return (B, hidden), the class token before its projection; arguments as of ``embed_tokens``."""
+    return _encode(model, patches, index)[1]
+
+
+def _encode(model: CLIPSegForImageSegmentation, patches: torch.Tensor, index: torch.Tensor):
     vision: Any = model.clip.vision_model
     embeddings = vision.embeddings
     x = patches @ embeddings.patch_embedding.weight.flatten(1).T
@@ -68,7 +78,7 @@ def embed_tokens(model: CLIPSegForImageSegmentation, patches: torch.Tensor, inde
         x = x + layer.mlp(layer.layer_norm2(x))
         if number in model.extract_layers:
             kept.append(x)
-    return kept, model.clip.visual_projection(vision.post_layernorm(x[:, 0]))
+    return kept, vision.post_layernorm(x[:, 0])
 
 
 def attend(attention: Any, x: torch.Tensor) -> torch.Tensor:

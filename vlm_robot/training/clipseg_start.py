@@ -115,3 +115,21 @@ def _fit(x: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 def gather_texts(phrases: Sequence[str], tokenizer):
     """Return the tokens of phrases, each once."""
     return tokenizer(list(dict.fromkeys(phrases)), padding=True, truncation=True, return_tensors='pt')
+
+
+@torch.no_grad()
+def fit_visual_projection(model: CLIPSegForImageSegmentation, crops: torch.Tensor, wanted: torch.Tensor) -> float:
+    """
+    Set the visual projection so that crops land where their names lie, by ridge regression; return the share explained.
+
+    The detector's class token was never trained to say what a picture shows, and the few crops of a training step do
+    not teach it; what it says all the same is read out here.
+
+    :param crops: (N, hidden) pooled outputs of the vision tower for pictures used as prompts.
+    :param wanted: (N, D) embeddings of their names.
+    """
+    squares = crops.T @ crops + RIDGE * torch.eye(crops.shape[1])
+    weight = torch.linalg.solve(squares, crops.T @ wanted)
+    model.clip.visual_projection.weight.data = weight.T.contiguous()
+    left = (crops @ weight - wanted).square().sum()
+    return float(1 - left / (wanted - wanted.mean(0)).square().sum())

@@ -24,7 +24,9 @@ from vlm_robot.errors import ConfigError
 from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector
 from vlm_robot.training.clipseg_batches import (
     choose_prompts,
+    CROP_PX,
     make_batch,
+    make_crop,
     normalise,
     SegmentationBatch,
     select_tokens,
@@ -35,8 +37,14 @@ from vlm_robot.training.clipseg_model import (
     decode,
     embed_phrases,
     embed_tokens,
+    pool_tokens,
 )  # fmt: skip
-from vlm_robot.training.clipseg_start import align_decoder, gather_texts, start_from_detector
+from vlm_robot.training.clipseg_start import (
+    align_decoder,
+    fit_visual_projection,
+    gather_texts,
+    start_from_detector,
+)  # fmt: skip
 from vlm_robot.training.owlvit_data import GRID, SIDE_PX
 from vlm_robot.training.picture_store import PictureStore
 from vlm_robot.training.pictures import Picture, resize_picture
@@ -56,6 +64,7 @@ class ClipSegTrainingConfig:
     :param views: how many tables are rendered.
     :param minutes: wall-clock time of learning, after rendering.
     :param batch: pictures per step; ``prompts`` of each, of which ``crops`` in the whole batch are shown by pictures.
+    :param shown: crops to which the visual projection is fitted at the end.
     :param start: a checkpoint to train further; None starts from the detector.
     :param tokens: of each picture that are looked at, the rest is empty table; the last ``full_share`` of the
         time all, of half as many pictures.
@@ -71,10 +80,11 @@ class ClipSegTrainingConfig:
     prompts: int = 6
     crops: int = 4
     tokens: int = 160
-    full_share: float = 0.5
-    rate: float = 1.5e-3
+    full_share: float = 0.7
+    rate: float = 1e-3
     tower_rate: float = 5e-5
     warm_up_steps: int = 60
+    shown: int = 1400
     check_minutes: float = 4.0
     check_views: int = 30
 
@@ -171,6 +181,8 @@ class Run:
                     f'{self.seconds / 60:5.1f} of {config.minutes:.0f} min  step {self.steps}  '
                     f'entropy {losses[0]:.3f}  dice {losses[1]:.3f}', flush=True,
                 )  # fmt: skip
+            if self.seconds >= budget:
+                self._fit_examples()
             if self.seconds - last_check > config.check_minutes * 60 or self.seconds >= budget:
                 last_check = self.seconds
                 self._check()
@@ -213,6 +225,22 @@ class Run:
             mixed = share * wanted[picture, prompt] + (1 - share) * shown
             wanted = wanted.index_put((picture, prompt), mixed.to(wanted.dtype))
         return decode(self.model, activations, wanted, batch.index)
+
+    @torch.no_grad()
+    def _fit_examples(self) -> None:
+        model, rng = self.averaged_model(), np.random.default_rng([885, self.config.seed])
+        pooled, labels = [], []
+        while len(labels) < self.config.shown:
+            picture = self.store.sample(rng)
+            for thing in [t for t in picture.things if t.visible_px > CROP_PX and t.mask.any()][:4]:
+                patches = torch.from_numpy(make_crop(picture, thing, rng))[None]
+                pooled.append(pool_tokens(model, patches, torch.arange(GRID**2)[None]))
+                labels.append(thing.label)
+        names = sorted(set(labels))
+        texts = embed_phrases(model, self._encode(names))[[names.index(label) for label in labels]]
+        share = fit_visual_projection(model, torch.cat(pooled), texts)
+        print(f'visual projection: explains {share:.2f} of the names of {len(labels)} crops', flush=True)
+        self.averages['clip.visual_projection.weight'] = model.clip.visual_projection.weight.detach().clone()
 
     def _encode(self, texts: list[str]):
         return self.tokenizer(texts, padding=True, truncation=True, return_tensors='pt')
