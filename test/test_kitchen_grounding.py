@@ -5,8 +5,10 @@ import re
 
 import pytest
 
+from vlm_robot.planning import kitchen_grounding
 from vlm_robot.planning.kitchen import build_kitchen
 from vlm_robot.planning.kitchen_grounding import ground
+from vlm_robot.training.kitchen_separation import HELD_OUT_MARKS
 from vlm_robot.training.kitchen_tasks import sample_kitchen_task
 
 SCENE = build_kitchen(
@@ -57,8 +59,16 @@ def test_what_fits_nothing_or_is_not_understood_stays(sentence):
 
 def test_what_the_hand_holds_is_meant_first():
     scene = build_kitchen({'sprite can': 'table'}, held='coke can')
-    assert ground('give me what you have in your hand', scene)[0] == 'give me the coke can'
+    assert ground('give me what you are holding', scene)[0] == 'give me the coke can'
     assert ground('put a soda on the table', scene)[0] == 'put the coke can on the table'
+
+
+def test_no_word_of_the_rules_is_a_mark_of_the_evaluation():
+    words = {*kitchen_grounding.ADJECTIVES, *kitchen_grounding.NOUNS, *kitchen_grounding.USES,
+             *kitchen_grounding.SUBSTANCES, *kitchen_grounding.PLACE_WORDS}  # fmt: skip
+    assert not words & set(HELD_OUT_MARKS)
+    scene = build_kitchen({'sprite can': 'table'}, held='coke can')
+    assert ground('give me what you have in your hand', scene) == ('give me what you have in your hand', [])
 
 
 def test_grounding_agrees_with_the_goals_of_generated_sentences():
