@@ -10,7 +10,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, GroupAction, SetEnvironmentVariable
 from launch.conditions import IfCondition
-from launch.substitutions import EqualsSubstitution, LaunchConfiguration
+from launch.substitutions import EqualsSubstitution, LaunchConfiguration, NotEqualsSubstitution
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterFile
 
@@ -56,6 +56,11 @@ ARGUMENTS = (
         description='Managed nodes (sight, planner) bring themselves up; false where a lifecycle manager does.',
     ),
     DeclareLaunchArgument(
+        'record',
+        default_value='',
+        description='Folder of a recording (rosbag2 with MCAP), made anew; empty: nothing is recorded.',
+    ),
+    DeclareLaunchArgument(
         'fastdds_profile',
         default_value=str(CONFIG / 'fastdds_large_images.xml'),
         description='Fast DDS profile with memory for camera images; empty for the defaults.',
@@ -85,6 +90,7 @@ def generate_launch_description():
     clock = {'use_sim_time': sim}
     lifecycle = {**clock, 'autostart': LaunchConfiguration('autostart')}
     full = IfCondition(EqualsSubstitution(LaunchConfiguration('sight'), 'full'))
+    record = LaunchConfiguration('record')
     table = {name: LaunchConfiguration(name) for name in ('scenario', 'seed', 'real_time_factor')}
     nodes = [
         describe_node('sim', table, IfCondition(sim)),
@@ -93,6 +99,7 @@ def generate_launch_description():
         describe_node('skill', clock),
         describe_node('planner', lifecycle),
         *(describe_node(name, lifecycle, full) for name in ('segmenter', 'grounder', 'describer')),
+        describe_node('recorder', {'folder': record}, IfCondition(NotEqualsSubstitution(record, ''))),
         describe_node('annotator', clock),  # idle until somebody looks at its pictures
     ]
     return LaunchDescription(
