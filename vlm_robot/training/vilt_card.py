@@ -58,7 +58,7 @@ pass, and counts {first_weight:.0f} times. One attention head of two layers is s
 middle of every thing that its phrase names, and once at its question, which teaches counting (weight {look_weight}).
 {tokens} of 400 tokens are looked at (all those of things, then the busiest),
 all in the last {full_share:.0%} of the time. Cross-entropy; Muon {matrix_rate} for the encoder's matrices, AdamW {rate}
-for the rest; running average of the weights. Reasons: `vlm_robot/training/vilt*.py`.
+for the rest; running average of the weights.{history} Reasons: `vlm_robot/training/vilt*.py`.
 
     vlm-robot train vilt --out runs/vilt --minutes {minutes:.0f}     # again, from the shipped detector
     vlm-robot measure vilt --pictures {pictures}            # these figures
@@ -76,7 +76,8 @@ def write_card(folder: Path, report: dict) -> None:
     groups = '\n'.join(f'| {name} | {row["n"]} | {row["right"]:.3f} |' for name, row in report['by_group'].items())
     values = training | report | {
         'kinds': kinds, 'groups': groups, 'answers': answers, 'ms': 1000 * report['seconds_per_question'],
-        'questions_a_picture': training['questions'], 'lens': _tell_lens(report.get('lens')),
+        'history': training.get('history', ''), 'questions_a_picture': training['questions'],
+        'lens': _tell_lens(report.get('lens')),
     }  # fmt: skip
     (folder / 'README.md').write_text(CARD.format(**values))
 
