@@ -187,7 +187,7 @@ def _keep_masked(
         raise ImageError(f'a mask must have the size of its image {image.depth.shape}, got {mask.shape}')
     inside = mask[_window(detection, image)].astype(np.uint8)
     if config.mask_reach_px and inside.size:
-        inside = cv2.dilate(inside, np.ones((2 * config.mask_reach_px + 1,) * 2, np.uint8))
+        inside = np.asarray(cv2.dilate(inside, np.ones((2 * config.mask_reach_px + 1,) * 2, np.uint8)), np.uint8)
     kept = is_thing & (inside > 0)
     return kept if kept.sum() >= config.least_points else is_thing
 

@@ -229,7 +229,8 @@ class Run:
     @torch.no_grad()
     def _fit_examples(self) -> None:
         model, rng = self.averaged_model(), np.random.default_rng([885, self.config.seed])
-        pooled, labels = [], []
+        pooled: list[torch.Tensor] = []
+        labels: list[str] = []
         while len(labels) < self.config.shown:
             picture = self.store.sample(rng)
             for thing in [t for t in picture.things if t.visible_px > CROP_PX and t.mask.any()][:4]:

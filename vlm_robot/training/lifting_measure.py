@@ -67,7 +67,7 @@ def _count(
 
 
 def _find_thing(found: Detection, picture: LabelledPicture) -> Thing | None:
-    overlap = compute_iou([found.box_xyxy_px], picture.boxes_px)[0]
+    overlap = compute_iou(np.array([found.box_xyxy_px]), picture.boxes_px)[0]
     overlap = overlap * np.array([thing.label == found.label for thing in picture.things], bool)
     return picture.things[int(overlap.argmax())] if len(overlap) and overlap.max() >= 0.5 else None
 
