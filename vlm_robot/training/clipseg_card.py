@@ -24,7 +24,7 @@ CARD = """# CLIPSeg for blocks and bowls
 
 A small segmenter by words and example pictures in the stock `CLIPSegForImageSegmentation` format (half precision,
 safetensors): picture 320 x 320 squashed, 16 px patches, vision tower 4 layers of 192, text tower 2 layers of 128,
-decoder 3 layers of 64 on layers 1, 2 and 4, refined (complex transposed convolution); 2.6 M parameters. It starts from
+decoder 3 layers of 64 on layers 1, 2 and 4, refined (complex transposed convolution); 2.5 M parameters. It starts from
 the towers of the shipped OWL-ViT and was trained here, on renderings of this package's simulator; no outside data.
 
 **It knows** 11 colours of blocks (cube, box, brick) and bowls (dish, basin). A phrase means all things that fit it.
