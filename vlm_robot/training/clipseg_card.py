@@ -47,8 +47,8 @@ Average precision of pixels: {pixel_ap:.3f}. One picture with 5 prompts takes {r
 mIoU: mean over picture and phrase of intersection over union of all that the phrase names. IoU_FG: the same from sums
 of pixels, false ones of absent phrases included. "Absent with any pixel" is the strictest false alarm there is: a
 single pixel counts. Phrases that are asked together compete for pixels where they exclude each other (red block, pink
-block). Held-out pairs ({held_out}) were never shown nor named while this model was trained; the towers it
-starts from had seen them. Things of which fewer than 40 of 640 x 480 pixels show count neither way.
+block). Held-out pairs ({held_out}) were in no training step;
+the towers it starts from had seen them. Things of which fewer than 40 of 640 x 480 pixels show count neither way.
 
 ![curves](curves.png)
 
@@ -63,7 +63,7 @@ last {full_share:.0%} of the time. Cross-entropy and dice; AdamW {rate} for the 
 tower, the text tower stays the detector's; running average of the weights. The decoder starts from the detector's own
 comparison (`clipseg_start.py`): drawn at random it learnt nothing in ten minutes.{history}
 
-    vlm-robot train clipseg --out runs/clipseg --minutes {minutes:.0f}   # again, from the detector's towers
+    vlm-robot train clipseg --out runs/clipseg --minutes 40   # again, from the detector's towers
     vlm-robot measure clipseg --pictures {pictures}              # these figures
 """
 
