@@ -14,7 +14,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 from vlm_robot.errors import PerceptionError
-from vlm_robot.nodes.bag import BagWriter, collect_definitions, find_class, name_kind, read_bag
+from vlm_robot.nodes.bag import BagWriter, collect_definitions, find_class, list_topics, name_kind, read_bag
 from vlm_robot.nodes.recorder_node import CAMERA_KINDS, KINDS
 from vlm_robot_interfaces.msg import Detection, DetectionArray, Plan
 
@@ -37,6 +37,7 @@ def test_messages_come_back_as_they_were_in_their_order(tmp_path):
     assert [(r.topic, r.message) for r in found] == sent
     assert [r.nanoseconds for r in found] == [10**9 + i for i in range(4)]
     assert [r.topic for r in read_bag(tmp_path / 'bag', ('/plan',))] == ['/plan']
+    assert list_topics(tmp_path / 'bag') == ['/detections', '/front/image', '/plan']
     assert [path.suffix for path in sorted((tmp_path / 'bag').iterdir())] == ['.mcap', '.yaml']
 
 
@@ -63,6 +64,8 @@ def test_what_is_no_recording_is_refused(tmp_path):
     for path in (tmp_path / 'nothing', tmp_path / 'half'):
         with pytest.raises(PerceptionError, match='cannot read the recording'):
             list(read_bag(path))
+        with pytest.raises(PerceptionError, match='cannot read the recording'):
+            list_topics(path)
 
 
 def test_types_that_are_not_installed_are_named():

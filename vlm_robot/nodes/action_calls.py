@@ -13,10 +13,10 @@ import threading
 import time
 from typing import Any
 
-from rclpy.action import ActionClient
 from rclpy.task import Future
 
 from vlm_robot.errors import MotionError
+from vlm_robot.nodes.action_client import ActionClient
 
 PERIOD = 0.02  # seconds between two looks at ``check``
 GRACE = 5.0  # seconds that a cancelled goal has to end

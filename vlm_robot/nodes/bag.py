@@ -9,6 +9,7 @@ package. Stamps of the recording are nanoseconds of the wall clock of the record
 from __future__ import annotations
 
 from collections.abc import Iterator
+import contextlib
 from dataclasses import dataclass
 import functools
 import importlib
@@ -166,6 +167,22 @@ class BagWriter:
             raise PerceptionError(f"the recording '{self.folder}' could not be finished: {error}") from error
 
 
+@contextlib.contextmanager
+def _open(folder: Path) -> Iterator[Reader]:
+    try:
+        with Reader(Path(folder)) as reader:
+            yield reader
+    except (ReaderError, OSError) as error:
+        cure = 'was its recorder killed? `ros2 bag reindex` or `mcap recover` may save it'
+        raise PerceptionError(f"cannot read the recording '{folder}': {error}; {cure}") from error
+
+
+def list_topics(folder: Path) -> list[str]:
+    """Return the topics of a recording in alphabetical order; raise PerceptionError as ``read_bag``."""
+    with _open(folder) as reader:
+        return sorted({connection.topic for connection in reader.connections})
+
+
 def read_bag(folder: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
     """
     Yield the messages of a recording in the order in which they came.
@@ -173,11 +190,7 @@ def read_bag(folder: Path, topics: tuple[str, ...] = ()) -> Iterator[Record]:
     :param topics: only these; none means all.
     :raises PerceptionError: there is no recording, or its recorder was killed before it could finish the file.
     """
-    try:
-        with Reader(Path(folder)) as reader:
-            chosen = [item for item in reader.connections if not topics or item.topic in topics]
-            for connection, nanoseconds, data in reader.messages(connections=chosen) if chosen else ():
-                yield Record(connection.topic, connection.msgtype, nanoseconds, bytes(data))
-    except (ReaderError, OSError) as error:
-        cure = 'was its recorder killed? `ros2 bag reindex` or `mcap recover` may save it'
-        raise PerceptionError(f"cannot read the recording '{folder}': {error}; {cure}") from error
+    with _open(folder) as reader:
+        chosen = [item for item in reader.connections if not topics or item.topic in topics]
+        for connection, nanoseconds, data in reader.messages(connections=chosen) if chosen else ():
+            yield Record(connection.topic, connection.msgtype, nanoseconds, bytes(data))

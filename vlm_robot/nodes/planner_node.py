@@ -75,7 +75,7 @@ class PlannerNode(LifecycleNode):
         self.create_subscription(
             Header,
             'world_changed',
-            lambda _: self.dialogue.forget(),
+            self._forget,
             reliable_qos(1, latched=True),
             callback_group=group,
         )

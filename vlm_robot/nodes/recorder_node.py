@@ -21,8 +21,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from vlm_robot.errors import ConfigError, PerceptionError
-from vlm_robot.nodes import lifespan, parameters
-from vlm_robot.nodes.bag import BagWriter, find_class
+from vlm_robot.nodes import camera_watch, lifespan, parameters
+from vlm_robot.nodes.bag import BagWriter, find_class, name_kind
 from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.liveness import reliable_qos
 
@@ -37,8 +37,7 @@ KINDS = {
     'world_changed': 'std_msgs/msg/Header',
     '/clock': 'rosgraph_msgs/msg/Clock',
 }
-CAMERA_KINDS = dict(zip(PARTS, ('sensor_msgs/msg/Image', 'sensor_msgs/msg/Image',
-                                'sensor_msgs/msg/CameraInfo', 'geometry_msgs/msg/PoseStamped')))  # fmt: skip
+CAMERA_KINDS = {part: name_kind(camera_watch.KINDS[part]) for part in PARTS}
 SEARCH_PERIOD = 0.2  # seconds between two looks for publishers
 WAITING = 400  # messages that may wait for the disk
 

@@ -26,7 +26,7 @@ from vlm_robot.console import console, errors
 from vlm_robot.datatypes import Step, TaskResult
 from vlm_robot.errors import PerceptionError, VlmRobotError
 from vlm_robot.nodes import conversions, plan_conversions
-from vlm_robot.nodes.bag import read_bag
+from vlm_robot.nodes.bag import list_topics, read_bag
 from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.graph import Graph, GraphConfig
 from vlm_robot.nodes.replay_stage import ANSWER_TIMEOUT, Stage
@@ -233,7 +233,7 @@ def replay(bag: Path, logs: Path, profile: str = 'cpu') -> Comparison:
     :param logs: folder of the nodes' log files.
     :raises PerceptionError: the recording cannot be read or lacks detections, or a node stopped.
     """
-    topics = sorted({record.topic for record in read_bag(bag)})
+    topics = list_topics(bag)
     namespaces = [name.removesuffix('/detections') for name in topics if name.endswith('/detections')]
     if not namespaces:
         raise PerceptionError(f"'{bag}' holds no detections, so there is nothing to compare with; topics: {topics}")

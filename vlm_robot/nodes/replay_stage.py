@@ -10,26 +10,23 @@ from collections.abc import Callable
 import contextlib
 import threading
 
-from geometry_msgs.msg import PoseStamped
 import rclpy
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Step
 from vlm_robot.errors import PerceptionError
 from vlm_robot.nodes import conversions, plan_conversions
-from vlm_robot.nodes.frame_queue import PARTS
+from vlm_robot.nodes.camera_watch import KINDS
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState
 from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import Scene as SceneMessage
 
-CAMERA_CLASSES = dict(zip(PARTS, (Image, Image, CameraInfo, PoseStamped)))
 ANSWER_TIMEOUT = 60.0  # wall-clock seconds for a detection, a decision or the end of a task
 
 
@@ -55,7 +52,7 @@ class Stage:
             'world_changed': node.create_publisher(Header, 'world_changed', reliable_qos(1, latched=True)),
         }
         for camera in cameras:
-            for part, kind in CAMERA_CLASSES.items():
+            for part, kind in KINDS.items():
                 self.publishers[f'{camera}/{part}'] = node.create_publisher(kind, f'{camera}/{part}', reliable_qos(2))
         node.create_subscription(DetectionArray, 'detections', self._keep_detections, alive_qos(), callback_group=group)
         node.create_subscription(PlanMessage, 'plan', self._keep_plan, reliable_qos(5), callback_group=group)

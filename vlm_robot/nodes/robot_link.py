@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import threading
 import time
 
-from rclpy.action import ActionClient
 from rclpy.node import Node
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import ConfigError, MotionCancelled, MotionError, PerceptionError
 from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
+from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.liveness import LifeSign
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState

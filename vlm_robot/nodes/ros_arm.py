@@ -13,13 +13,13 @@ import time
 
 from geometry_msgs.msg import PoseStamped
 import numpy as np
-from rclpy.action import ActionClient
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
 from vlm_robot.nodes import conversions
 from vlm_robot.nodes.action_calls import call_action
+from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot_interfaces.action import MoveArm, MoveGripper
 

@@ -15,7 +15,6 @@ import uuid
 from geometry_msgs.msg import PoseStamped
 import numpy as np
 import rclpy
-from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from sensor_msgs.msg import Image
 
@@ -23,6 +22,7 @@ from vlm_robot.datatypes import Detection, Question, Scene, StepRecord, TaskResu
 from vlm_robot.errors import MotionCancelled, PerceptionError, ScenarioError
 from vlm_robot.nodes import conversions, pixels, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
+from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
 from vlm_robot.resources import find
 from vlm_robot_interfaces.action import ExecuteTask

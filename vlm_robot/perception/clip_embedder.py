@@ -27,6 +27,7 @@ import torch
 
 from vlm_robot.errors import ConfigError, ModelError, name_nearest, SentenceError
 from vlm_robot.perception.images import check_rgb
+from vlm_robot.perception.pretrained import choose_device
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'clip'
 PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
@@ -66,7 +67,7 @@ class ClipEmbedder:
         """Load the model; raise ModelError when it is missing, incomplete or unknown."""
         self.config = config or ClipConfig()
         self.name = self.config.model
-        self.device = _choose_device(self.config.device)
+        self.device = choose_device(self.config.device, 'clip.device')
         self.model, self.preprocess, self.tokenizer = _load(self.config, self.device)
         self.scale = min(float(self.model.logit_scale.detach().exp()), TEMPERATURE_LIMIT)
         bias = getattr(self.model, 'logit_bias', None)
@@ -160,15 +161,6 @@ class ClipEmbedder:
                     batch = batch.to(PRECISIONS[self.config.precision])
                 rows.append(encode(batch, normalize=True).float().cpu().numpy())
         return np.concatenate(rows)
-
-
-def _choose_device(wanted: str) -> torch.device:
-    if wanted == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        return torch.empty(0, device=wanted).device
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"clip.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error
 
 
 def _load(config: ClipConfig, device: torch.device) -> tuple[Any, Any, Any]:

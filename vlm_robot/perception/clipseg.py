@@ -24,9 +24,10 @@ from torch.nn import functional
 
 from vlm_robot.datatypes import Mask
 from vlm_robot.errors import ConfigError, ModelError, SentenceError
-from vlm_robot.perception.clipseg_loading import choose_device, DTYPES, load_checkpoint, read_settings
+from vlm_robot.perception.clipseg_loading import load_checkpoint, read_settings
 from vlm_robot.perception.images import check_rgb
 from vlm_robot.perception.owlvit_answers import find_rivals
+from vlm_robot.perception.pretrained import choose_device, DTYPES
 from vlm_robot.perception.visual_prompts import PicturePrompt
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'clipseg'
@@ -105,7 +106,7 @@ class ClipSegSegmenter:
         folder = str(SHIPPED) if self.config.model == 'shipped' else self.config.model
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
-        self.device = choose_device(self.config.device)
+        self.device = choose_device(self.config.device, 'segmenter.device')
         self.model, self.processor = load_checkpoint(folder, DTYPES[self.config.dtype])
         self.model.to(self.device).eval()
         own = read_settings(Path(folder))

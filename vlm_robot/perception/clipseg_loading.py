@@ -1,5 +1,5 @@
 """
-Reading a CLIPSeg checkpoint: model, processor, device, and the thresholds that a checkpoint brings itself.
+Reading a CLIPSeg checkpoint: model, processor, and the thresholds that a checkpoint brings itself.
 
 The thresholds stand in ``segmenter.json`` beside the weights; public checkpoints have none and get the defaults.
 """
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoProcessor, CLIPSegForImageSegmentation
-from transformers.utils import logging as transformers_logging
+from transformers import CLIPSegForImageSegmentation
 
 from vlm_robot.errors import ModelError
+from vlm_robot.perception.pretrained import read_pretrained
 
 SETTINGS_FILE = 'segmenter.json'
-DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
+ALLOWED = "'shipped', a folder with a CLIPSeg checkpoint, or a hub name such as 'CIDAS/clipseg-rd64-refined'"
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,9 @@ class SegmenterSettings:
 
 def load_checkpoint(folder: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """Return model and processor; raise ModelError when they are missing, incomplete or of another family."""
-    how = (
-        f"'{folder}'; allowed: 'shipped', a folder with a CLIPSeg checkpoint, or a hub name such as "
-        "'CIDAS/clipseg-rd64-refined'"
+    return read_pretrained(
+        CLIPSegForImageSegmentation, folder, dtype, families=('clipseg',), setting='segmenter.model', allowed=ALLOWED
     )
-    bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        family = AutoConfig.from_pretrained(folder).model_type
-        if family != 'clipseg':
-            raise ModelError(f"segmenter.model {how}; this is '{family}'")
-        reader: Any = CLIPSegForImageSegmentation
-        model, loading = reader.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-        processor = AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f'cannot load segmenter.model {how}: {error}') from error
-    finally:
-        if bar:
-            transformers_logging.enable_progress_bar()
-    if loading['missing_keys']:
-        raise ModelError(
-            f"segmenter.model '{folder}' lacks weights: {sorted(loading['missing_keys'])[:3]}; get it again"
-        )
-    return model, processor
 
 
 def read_settings(folder: Path) -> SegmenterSettings:
@@ -68,13 +48,3 @@ def read_settings(folder: Path) -> SegmenterSettings:
     if not (0 <= settings.threshold <= 1 and 0 <= settings.presence <= 1):
         raise ModelError(f"'{path}' says {settings}; allowed: 0 to 1")
     return settings
-
-
-def choose_device(wanted: str) -> torch.device:
-    """Return the device of that name, the GPU or else the CPU for ``auto``; raise ModelError when it cannot be used."""
-    if wanted == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        return torch.empty(0, device=wanted).device
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"segmenter.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error

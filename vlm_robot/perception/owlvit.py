@@ -29,13 +29,12 @@ from vlm_robot.perception.boxes import to_corners
 from vlm_robot.perception.images import check_rgb
 from vlm_robot.perception.owlvit_answers import AnswerRules, choose, TokenScores
 from vlm_robot.perception.owlvit_loading import (
-    choose_device,
-    DTYPES,
     is_plain_squash,
     load_checkpoint,
     read_example_map,
     read_settings,
 )
+from vlm_robot.perception.pretrained import choose_device, DTYPES
 from vlm_robot.perception.prompt_ensemble import average_wordings, fill_templates, read_templates
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'owlvit'
@@ -112,7 +111,7 @@ class OwlVitDetector:
         folder = str(SHIPPED) if self.config.model == 'shipped' else self.config.model
         self.templates = read_templates(self.config.ensemble) if self.config.ensemble else ()
         self.rules = AnswerRules(self.config.duplicate_iou, self.config.rival_iou, self.config.least_inside)
-        self.device = choose_device(self.config.device)
+        self.device = choose_device(self.config.device, 'detector.device')
         self.model, self.processor = load_checkpoint(folder, DTYPES[self.config.dtype])
         self.model.to(self.device).eval()
         self.settings, self.example_map = read_settings(Path(folder)), read_example_map(Path(folder))

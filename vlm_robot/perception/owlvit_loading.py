@@ -1,5 +1,5 @@
 """
-Reading an OWL-ViT or OWLv2 checkpoint: model, processor, device, and the settings that a checkpoint brings itself.
+Reading an OWL-ViT or OWLv2 checkpoint: model, processor, and the settings that a checkpoint brings itself.
 
 The settings stand in ``detector.json`` beside the weights; public checkpoints have none and get the defaults.
 """
@@ -14,16 +14,19 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 import torch
-from transformers import AutoConfig, AutoModelForZeroShotObjectDetection, AutoProcessor
+from transformers import AutoModelForZeroShotObjectDetection
 from transformers.models.owlvit.image_processing_owlvit import OwlViTImageProcessor
-from transformers.utils import logging as transformers_logging
 
 from vlm_robot.errors import ModelError, name_nearest
+from vlm_robot.perception.pretrained import read_pretrained
 
 SETTINGS_FILE = 'detector.json'
 EXAMPLE_FILE = 'example_map.safetensors'  # one tensor 'map' (D, D): from class vectors of pictures to those of texts
 FAMILIES = ('owlvit', 'owlv2')
-DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
+ALLOWED = (
+    "'shipped', a folder with an OWL-ViT or OWLv2 checkpoint"
+    ", or a hub name such as 'google/owlv2-base-patch16-ensemble'"
+)
 
 
 @dataclass(frozen=True)
@@ -39,30 +42,9 @@ class DetectorSettings:
 
 def load_checkpoint(folder: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """Return model and processor; raise ModelError when they are missing, incomplete or of another family."""
-    how = (
-        f"'{folder}'; allowed: 'shipped', a folder with an OWL-ViT or OWLv2 checkpoint, or a hub name such "
-        "as 'google/owlv2-base-patch16-ensemble'"
+    return read_pretrained(
+        AutoModelForZeroShotObjectDetection, folder, dtype, families=FAMILIES, setting='detector.model', allowed=ALLOWED
     )
-    bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        family = AutoConfig.from_pretrained(folder).model_type
-        if family not in FAMILIES:
-            raise ModelError(f"detector.model {how}; this is '{family}'")
-        model, loading = AutoModelForZeroShotObjectDetection.from_pretrained(
-            folder, dtype=dtype, output_loading_info=True
-        )
-        processor = AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f'cannot load detector.model {how}: {error}') from error
-    finally:
-        if bar:
-            transformers_logging.enable_progress_bar()
-    if loading['missing_keys']:
-        raise ModelError(
-            f"detector.model '{folder}' lacks weights: {sorted(loading['missing_keys'])[:3]}; get it again"
-        )
-    return model, processor
 
 
 def read_settings(folder: Path) -> DetectorSettings:
@@ -93,16 +75,6 @@ def read_example_map(folder: Path) -> torch.Tensor | None:
         return load_file(path)['map'].float()
     except (OSError, KeyError, SafetensorError) as error:
         raise ModelError(f"'{path}' must hold one tensor 'map': {error}; get the checkpoint again") from error
-
-
-def choose_device(wanted: str) -> torch.device:
-    """Return the device of that name, the GPU or else the CPU for ``auto``; raise ModelError when it cannot be used."""
-    if wanted == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        return torch.empty(0, device=wanted).device
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"detector.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error
 
 
 def is_plain_squash(stock: Any) -> bool:

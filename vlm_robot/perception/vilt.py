@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoProcessor, ViltForQuestionAnswering
-from transformers.utils import logging as transformers_logging
+from transformers import ViltForQuestionAnswering
 
 from vlm_robot.datatypes import Answer
-from vlm_robot.errors import ConfigError, ModelError, SentenceError
+from vlm_robot.errors import ConfigError, SentenceError
 from vlm_robot.perception.images import check_rgb
+from vlm_robot.perception.pretrained import choose_device, read_pretrained
 
 SHIPPED = Path(__file__).resolve().parents[1] / 'checkpoints' / 'vilt'
 LONGEST_SIDE = 3  # times the short side: stock preprocessing shrinks longer strips to nothing
@@ -63,7 +63,7 @@ class ViltAnswerer:
         self.name = f'vilt:{self.config.model}'
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
-        self.device = _choose_device(self.config.device)
+        self.device = choose_device(self.config.device, 'vilt.device')
         self.model, self.processor = _load(str(SHIPPED) if self.config.model == 'shipped' else self.config.model)
         self.model.to(self.device).eval()
         self.text_limit = self.model.config.max_position_embeddings
@@ -154,34 +154,11 @@ def _widen_strip(rgb: np.ndarray) -> np.ndarray:
     return np.pad(rgb, ((0, rows), (0, columns), (0, 0)), constant_values=PADDING)
 
 
-def _choose_device(wanted: str) -> torch.device:
-    if wanted == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        return torch.empty(0, device=wanted).device
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"vilt.device '{wanted}' cannot be used: {error}; use 'auto' or 'cpu'") from error
-
-
-def _load(folder: str):
-    how = (
-        f"'{folder}'; allowed: 'shipped', a folder with a ViLT checkpoint for questions, or a hub name such as "
+def _load(folder: str) -> tuple[Any, Any]:
+    allowed = (
+        "'shipped', a folder with a ViLT checkpoint for questions, or a hub name such as "
         "'dandelin/vilt-b32-finetuned-vqa'"
     )
-    bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        family = AutoConfig.from_pretrained(folder).model_type
-        if family != 'vilt':
-            raise ModelError(f"vilt.model {how}; this is '{family}'")
-        loaded: Any = ViltForQuestionAnswering.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-        model, loading = loaded
-        processor = AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f'cannot load vilt.model {how}: {error}') from error
-    finally:
-        if bar:
-            transformers_logging.enable_progress_bar()
-    if loading['missing_keys']:
-        raise ModelError(f"vilt.model '{folder}' lacks weights: {sorted(loading['missing_keys'])[:3]}; get it again")
-    return model, processor
+    return read_pretrained(
+        ViltForQuestionAnswering, folder, torch.float32, families=('vilt',), setting='vilt.model', allowed=allowed
+    )

@@ -19,7 +19,6 @@ _GROUP = re.compile(r'\(([^()]*)\)')
 TYPO_SHARE = 0.07
 MASSES = ('chips', 'crisps', 'water', 'tea', 'juice', 'bread', 'cheese', 'popcorn', 'ale', 'beer', 'cola', 'ries',
           'pes', 'ts', 'els', 'kers', 'kies', 'bears')  # fmt: skip
-HARD = ('my place', 'where i sit', 'the user', 'the operator')
 
 
 def expand(rng: random.Random, template: str, **parts: str) -> str:

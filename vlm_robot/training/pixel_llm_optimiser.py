@@ -11,21 +11,19 @@ from collections import defaultdict
 import torch
 from torch import nn
 
-from vlm_robot.training.owlvit_optimiser import orthogonalise
+from vlm_robot.training.owlvit_optimiser import MasterWeights, orthogonalise
 
 BY_MUON = ('language.model.model.layers.', 'adaptor.layers.', 'adaptor.last.', 'image.semantic.vision.encoder.layers.')
 LEARNED = {'image.semantic.': 0.15}  # share of the full rates for parts that start from learned weights
 
 
-class PixelOptimiser:
+class PixelOptimiser(MasterWeights):
     """Keeps masters, momenta and averages by name, so that a saved state is plain tensors."""
 
     def __init__(self, model: nn.Module, matrix_rate: float, rate: float, average: float = 0.998):
         """Sort the trainable parameters."""
-        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.masters = {name: p.detach().float().clone() for name, p in self.parameters.items()}
-        self.averages = {name: master.clone() for name, master in self.masters.items()}
-        self.average, self.matrix_rate, self.rate, self.steps = average, matrix_rate, rate, 0
+        super().__init__(model, average)
+        self.matrix_rate, self.rate = matrix_rate, rate
         self._shapes: dict[tuple, list[str]] = defaultdict(list)
         for name, p in self.parameters.items():
             if p.ndim == 2 and name.startswith(BY_MUON) and 'lora_' not in name:
@@ -67,24 +65,6 @@ class PixelOptimiser:
             p.copy_(self.masters[name])
             p.grad = None
         torch._foreach_lerp_(list(self.averages.values()), list(self.masters.values()), 1 - keep)
-
-    def state_dict(self) -> dict:
-        """Return everything that a resumed run needs."""
-        return {
-            'masters': self.masters, 'averages': self.averages, 'momenta': self.momenta,
-            'adam': self.adam.state_dict(), 'steps': self.steps,
-        }  # fmt: skip
-
-    @torch.no_grad()
-    def load_state_dict(self, state: dict) -> None:
-        """Continue from ``state_dict``."""
-        for mine, saved in ((self.masters, 'masters'), (self.averages, 'averages'), (self.momenta, 'momenta')):
-            for name, value in mine.items():
-                value.copy_(state[saved][name])
-        self.adam.load_state_dict(state['adam'])
-        self.steps = state['steps']
-        for name, p in self.parameters.items():
-            p.copy_(self.masters[name])
 
 
 def _share(name: str) -> float:

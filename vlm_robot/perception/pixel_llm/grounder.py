@@ -28,10 +28,10 @@ from vlm_robot.perception.pixel_llm.pixel_model import Prefix, Regions
 from vlm_robot.perception.pixel_llm.pixel_text import split_words
 from vlm_robot.perception.pixel_llm.pixel_writing import write, Writing
 from vlm_robot.perception.pixel_llm.point_head import answer_boxes
+from vlm_robot.perception.pretrained import DTYPES
 from vlm_robot.perception.sight import Segmenter
 
 SHIPPED = Path(__file__).resolve().parents[2] / 'checkpoints' / 'pixel_llm'
-DTYPES = {'float32': torch.float32, 'float16': torch.float16, 'bfloat16': torch.bfloat16}
 PHRASE_WORDS = 40  # the paper's limit for referring expressions is 40 tokens
 DEFAULTS = {'presence': 0.5, 'object': 0.4, 'choice': 0.25, 'word': 0.5}
 

@@ -15,10 +15,10 @@ from peft import inject_adapter_in_model, LoraConfig
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
-from transformers.utils import logging as transformers_logging
 
 from vlm_robot.errors import ModelError
 from vlm_robot.perception.pixel_llm.pixel_config import DecoderConfig
+from vlm_robot.perception.pretrained import hide_progress
 
 
 class LanguageDecoder(nn.Module):
@@ -118,13 +118,9 @@ def _llama(settings) -> LlamaConfig:
 
 
 def _load_base(name: str) -> nn.Module:
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
+        with hide_progress():
+            return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
         hint = 'give a folder or a hub name of a causal language model'
         raise ModelError(f"cannot load the language model '{Path(name).name or name}': {error}; {hint}") from error
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
