@@ -33,6 +33,8 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help='Train a checkpoint again from nothing.', no_args_is_help=True, rich_markup_mode=None)
 measure_app = typer.Typer(help='Measure a checkpoint again.', no_args_is_help=True, rich_markup_mode=None)
+bench_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(bench_app, name='bench')
 app.add_typer(train_app, name='train')
 app.add_typer(measure_app, name='measure')
 app.command()(commands.evaluate)
@@ -157,13 +159,15 @@ def render(
     console.print(f'{out}: {len(data["objects"])} objects; "{data["sentence"]}"', highlight=False)
 
 
-@app.command()
-def bench(json_file: Json = None) -> None:
+@bench_app.callback(invoke_without_command=True)
+def bench(context: typer.Context, json_file: Json = None) -> None:
     """
     Compare speed and scores with what one would use instead, in one run, as ratios; say what sight reaches.
 
     Example: vlm-robot bench --json bench.json
     """
+    if context.invoked_subcommand:
+        return
     from vlm_robot.evaluation import detection_benchmark, language_benchmark, sight_benchmark
 
     rows = [*language_benchmark.run(), *detection_benchmark.run(), *sight_benchmark.compare()]
