@@ -30,6 +30,7 @@ class FakeServer:
     :param offers: some of OFFERS; ``lists`` are several prompts in one request.
     :param faults_from: number of the first POST that meets the fault, from 0.
     :param faults_until: number of the first POST that does not any more.
+    :param port: of the loopback interface; 0 takes a free one.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class FakeServer:
         faults_from: int = 0,
         faults_until: int = 1_000_000,
         models: Sequence[str] = (MODEL,),
+        port: int = 0,
     ):
         """Open a port on the loopback interface; nobody is answered yet."""
         self.script, self.fault, self.offers, self.models = dict(script or {}), fault, set(offers), list(models)
@@ -50,7 +52,7 @@ class FakeServer:
         self.released = threading.Event()
         self._lock = threading.Lock()
         handler = type('Handler', (_Handler,), {'fake': self})
-        self._http = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+        self._http = ThreadingHTTPServer(('127.0.0.1', port), handler)
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
 

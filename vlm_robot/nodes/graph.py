@@ -42,6 +42,7 @@ class GraphConfig:
     :param parameters: node name -> parameter name -> value, over those of the parameter files.
     :param domain: ROS domain; 0 takes ROS_DOMAIN_ID, or a random one where it is not set.
     :param logs: folder of the log files, one per node.
+    :param remaps: node name -> name in the node -> name in the graph.
     """
 
     logs: Path
@@ -50,6 +51,7 @@ class GraphConfig:
     parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     domain: int = 0
     namespace: str = ''
+    remaps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse nodes that do not exist."""
@@ -175,6 +177,8 @@ class Graph:
             arguments += ['-p', f'{key}:={_to_yaml(value)}']
         if self.config.namespace:
             arguments += ['-r', f'__ns:=/{self.config.namespace.strip("/")}']
+        for old, new in self.config.remaps.get(name, {}).items():
+            arguments += ['-r', f'{old}:={new}']
         return arguments
 
 
