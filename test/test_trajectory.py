@@ -7,7 +7,7 @@ import pytest
 
 from vlm_robot.errors import MotionError
 from vlm_robot.robot import panda
-from vlm_robot.sim.trajectory import plan_joint_move, plan_line
+from vlm_robot.robot.trajectory import plan_joint_move, plan_line
 from vlm_robot.skills.grasping import point_down
 
 START = panda.solve_inverse(point_down((0.45, -0.2, 0.2), -1.0), panda.WORK_POSTURE)

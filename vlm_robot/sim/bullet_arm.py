@@ -15,9 +15,9 @@ import pybullet_data
 
 from vlm_robot.errors import MotionError
 from vlm_robot.robot import panda
+from vlm_robot.robot.trajectory import plan_joint_move, plan_line, Trajectory
 from vlm_robot.sim.motion import JointStates, Motion
 from vlm_robot.sim.physics import Physics, TIME_STEP
-from vlm_robot.sim.trajectory import plan_joint_move, plan_line, Trajectory
 
 PANDA_URDF = 'franka_panda/panda.urdf'
 ARM_JOINTS = tuple(range(7))
