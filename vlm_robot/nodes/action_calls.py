@@ -22,7 +22,12 @@ PERIOD = 0.02  # seconds between two looks at ``check``
 GRACE = 5.0  # seconds that a cancelled goal has to end
 
 
-def call_action(
+def call_action(client: ActionClient, goal: Any, check: Callable[[], None] = lambda: None, **options) -> Any:
+    """Send a goal and return its result message; see ``run_goal``."""
+    return run_goal(client, goal, check, **options).result
+
+
+def run_goal(
     client: ActionClient,
     goal: Any,
     check: Callable[[], None] = lambda: None,
@@ -32,7 +37,7 @@ def call_action(
     on_cancelled: Callable[[Any], None] = lambda result: None,
 ) -> Any:
     """
-    Send a goal and return its result message.
+    Send a goal and return how it ended: ``status`` (action_msgs/GoalStatus) and ``result``.
 
     :param check: asked all the time; what it raises cancels the goal, waits for its end and is raised again.
     :param on_cancelled: gets the result message of a goal that ``check`` has ended.
@@ -52,7 +57,7 @@ def call_action(
         raise MotionError(f"action server '{name}' did not take the goal; is it busy?")
     finished = handle.get_result_async()
     try:
-        return _wait(finished, check, float('inf'), '').result
+        return _wait(finished, check, float('inf'), '')
     except Exception:
         _end_goal(handle, finished, on_cancelled)
         raise
