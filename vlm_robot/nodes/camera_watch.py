@@ -87,6 +87,7 @@ class CameraWatch:
 
     def start(self) -> None:
         """Subscribe to the cameras and start to look."""
+        self.frames = FrameQueue(self.config.cameras, self._parts)  # what was seen before counts no more
         self._active.set()
         for camera in self.config.cameras:
             self._subscribe(camera, self.config.image_reliability == 'best_effort')

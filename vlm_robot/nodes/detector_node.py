@@ -14,6 +14,7 @@ from typing import Any
 
 from vlm_robot.nodes import conversions, lifespan
 from vlm_robot.nodes.camera_watch import WatchConfig
+from vlm_robot.nodes.change_rules import When
 from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.liveness import alive_qos
 from vlm_robot.nodes.query_list import QueryList
@@ -37,15 +38,24 @@ class DetectorNodeConfig(WatchConfig):
     segmenter: ClipSegConfig = field(default_factory=ClipSegConfig)  # loaded where lifting.uses_masks
 
 
+RULES = {
+    'queries': When.ALWAYS,
+    'lifting.': When.ALWAYS,
+    'lifting.uses_masks': When.UNCONFIGURED,
+    **dict.fromkeys(('model.threshold', 'model.duplicate_iou', 'model.rival_iou'), When.ALWAYS),
+    **dict.fromkeys(('model.least_inside', 'segmenter.threshold', 'segmenter.presence'), When.ALWAYS),
+}
+
+
 class DetectorNode(SightNode):
     """Eyes."""
 
     def __init__(self):
         """Declare parameters and offer the services; nothing is loaded yet."""
-        super().__init__('detector', DetectorNodeConfig(), PARTS)
+        super().__init__('detector', DetectorNodeConfig(), PARTS, RULES)
         self.queries = QueryList(self.config.queries)
         self._publisher = self.create_lifecycle_publisher(DetectionArray, 'detections', alive_qos())
-        self.offer(SetQueries, 'set_queries', lambda request, response: self.queries.set(request))
+        self.offer(SetQueries, 'set_queries', lambda request, response: self.set_queries(request))
 
     def load(self) -> dict[str, Any]:
         """Load the detector, and the segmenter where lifting uses masks."""
@@ -53,6 +63,15 @@ class DetectorNode(SightNode):
         if self.config.lifting.uses_masks:
             models['segmenter'] = ClipSegSegmenter(self.config.segmenter)
         return models
+
+    def adjust(self, old: DetectorNodeConfig, new: DetectorNodeConfig) -> None:
+        """Take over queries and thresholds."""
+        if new.queries != self.queries.labels:
+            self.queries.replace(new.queries)
+        if 'detector' in self.models:
+            self.models['detector'].adjust(new.model)
+        if 'segmenter' in self.models:
+            self.models['segmenter'].adjust(new.segmenter)
 
     def is_wanted(self) -> bool:
         """Return True: the scene lives from detections."""

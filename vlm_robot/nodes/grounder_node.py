@@ -15,6 +15,7 @@ from vlm_robot.datatypes import GroundedCaption, Mask
 from vlm_robot.errors import SentenceError
 from vlm_robot.nodes import lifespan, pixels, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
+from vlm_robot.nodes.change_rules import When
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.sight_node import check_parts, SightNode
 from vlm_robot.perception.clipseg import ClipSegConfig, ClipSegSegmenter
@@ -40,12 +41,19 @@ class GrounderNodeConfig(WatchConfig):
         check_parts(self.parts, KNOWN_PARTS)
 
 
+RULES = {
+    'dense': When.ALWAYS,
+    **dict.fromkeys(('model.presence', 'model.object_score', 'model.is_snapped', 'model.most_words'), When.ALWAYS),
+    **dict.fromkeys(('masks.threshold', 'masks.presence', 'masks.rivals'), When.ALWAYS),
+}
+
+
 class GrounderNode(SightNode):
     """Words and pixels."""
 
     def __init__(self):
         """Offer topic and services; nothing is loaded yet."""
-        super().__init__('grounder', GrounderNodeConfig())
+        super().__init__('grounder', GrounderNodeConfig(), rules=RULES)
         self._captions = self.create_lifecycle_publisher(CaptionArray, 'captions', reliable_qos())
         self.offer(GroundPhrase, 'ground_phrase', self._ground)
         self.offer(CaptionRegion, 'caption_region', self._caption)
@@ -58,6 +66,12 @@ class GrounderNode(SightNode):
         if 'grounder' in self.config.parts:
             models['grounder'] = PixelLlm(self.config.model, models.get('segmenter'))
         return models
+
+    def adjust(self, old: GrounderNodeConfig, new: GrounderNodeConfig) -> None:
+        """Take over thresholds."""
+        for part, config in (('grounder', new.model), ('segmenter', new.masks)):
+            if part in self.models:
+                self.models[part].adjust(config)
 
     def is_wanted(self) -> bool:
         """Return whether somebody listens and there is a grounder."""

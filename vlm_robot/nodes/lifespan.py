@@ -3,12 +3,13 @@ How a node's process begins and ends: one executor, text instead of tracebacks, 
 
 Signals only set a flag, and the ROS context lives until the node has closed: a skill node that is interrupted
 can still stop the arm. A lifecycle node brings itself up unless its parameter ``autostart`` is false, because
-then somebody manages it.
+then somebody manages it; while it loads it already answers, so that whoever asks learns why it must wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+import gc
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot.errors import ModelError, VlmRobotError
+from vlm_robot.nodes.parameters import read_state
 
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -44,7 +46,6 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
         name = node.get_name()
-        bring_up(node)
         spin(node, threads)
     except KeyboardInterrupt:
         pass
@@ -66,12 +67,25 @@ def leave(code: int) -> NoReturn:
 
 
 def spin(node: Node, threads: int) -> None:
-    """Spin until a signal comes, then close the node while its callbacks still run."""
-    stop = threading.Event()
+    """
+    Bring the node up and spin until a signal comes, then close it while its callbacks still run.
+
+    :raises ModelError: it could not be brought up.
+    """
+    stop, failures = threading.Event(), []
+
+    def start() -> None:
+        try:
+            bring_up(node)
+        except VlmRobotError as error:
+            failures.append(error)
+            stop.set()
+
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     executor = MultiThreadedExecutor(num_threads=threads)
     executor.add_node(node)
+    threading.Thread(target=start, daemon=True).start()
     while not stop.is_set() and rclpy.ok():
         executor.spin_once(timeout_sec=PERIOD)
     closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
@@ -79,6 +93,8 @@ def spin(node: Node, threads: int) -> None:
     deadline = time.monotonic() + CLOSE_TIMEOUT
     while closing.is_alive() and time.monotonic() < deadline:
         executor.spin_once(timeout_sec=PERIOD)
+    if failures:
+        raise failures[0]
 
 
 def bring_up(node: Node) -> None:
@@ -89,6 +105,17 @@ def bring_up(node: Node) -> None:
     """
     if not isinstance(node, LifecycleNode) or not node.get_parameter('autostart').value:
         return
-    for name, trigger in (('configure', node.trigger_configure), ('activate', node.trigger_activate)):
-        if trigger() != TransitionCallbackReturn.SUCCESS:
+    ways = (('unconfigured', 'configure', node.trigger_configure), ('inactive', 'activate', node.trigger_activate))
+    for state, name, trigger in ways:
+        if read_state(node) != state:  # somebody manages it after all, and was quicker
+            return
+        if trigger() != TransitionCallbackReturn.SUCCESS and read_state(node) in (state, 'finalized'):
             raise ModelError(f'could not {name}; the line above says why')
+
+
+def free_memory() -> None:
+    """Give back what models held that nobody refers to any more, on the graphics card too."""
+    gc.collect()
+    torch = sys.modules.get('torch')  # a node without models does not load it
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

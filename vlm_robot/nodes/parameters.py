@@ -17,11 +17,14 @@ import tokenize
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
 from vlm_robot.errors import ConfigError, name_nearest, VlmRobotError
+from vlm_robot.nodes.change_rules import ChangeRules, When
 
 Config = TypeVar('Config')
+ONCE = ('autostart',)  # matters only while the process starts
 OWN_OF_ROS = ('use_sim_time', 'start_type_description_service')
 SCALARS = (bool, int, float, str)
 
@@ -76,6 +79,7 @@ def declare(
     *,
     live: Collection[str] = (),
     on_change: Callable[[Config], None] = lambda config: None,
+    rules: ChangeRules | None = None,
 ) -> Config:
     """
     Declare every field as a parameter and return the config with what the user set.
@@ -83,35 +87,65 @@ def declare(
     The node must have been made with ``automatically_declare_parameters_from_overrides=True``, so that a
     misspelt parameter shows.
 
-    :param live: dotted names that may change while the node runs; all others are read-only.
-    :param on_change: called with the new config after a live change was accepted.
+    :param live: dotted names, or groups that end with a dot, that may change while the node runs; all others are
+        read-only.
+    :param rules: of a managed node, in place of ``live``: when each parameter may change.
+    :param on_change: called with the new config after a change was accepted; what it raises refuses the change.
     :raises ConfigError: a parameter that was set is unknown or refused.
     """
-    defaults, texts = flatten(config), describe_fields(config)
+    rules = rules or ChangeRules(node.get_name(), dict.fromkeys(live, When.ALWAYS))
+    defaults = flatten(config)
     config = replace(config, _take_overrides(node))
+    _declare_fields(node, config, defaults, rules)
+    node.add_on_set_parameters_callback(_Gate(node, config, rules, on_change))
+    return config
+
+
+def _declare_fields(node: Node, config: Any, defaults: Mapping[str, Any], rules: ChangeRules) -> None:
+    texts = describe_fields(config)
     for name, value in flatten(config).items():
         if node.has_parameter(name):
             node.undeclare_parameter(name)
+        when = rules.find(name)
+        is_fixed = name in ONCE or not (_is_managed(node) or when is When.ALWAYS)
+        how = 'read when the node starts: set it in its YAML file' if is_fixed else when.value
         descriptor = ParameterDescriptor(
             description=texts.get(name, ''),
-            read_only=name not in live,
-            additional_constraints=f'default: {defaults[name]}',
+            read_only=is_fixed,
+            additional_constraints=f'default: {defaults[name]}; {how}',
         )
         node.declare_parameter(name, value if value != [] else [''], descriptor, ignore_override=True)
-    current = [config]
 
-    def change(parameters) -> SetParametersResult:
-        asked = {p.name: p.value for p in parameters if p.name in defaults}
+
+class _Gate:
+    """Decides about changes at run time, and keeps the config that they add up to."""
+
+    def __init__(self, node: Node, config: Any, rules: ChangeRules, on_change: Callable[[Any], None]):
+        self.node, self.config, self.rules, self.on_change = node, config, rules, on_change
+
+    def __call__(self, asked: list) -> SetParametersResult:
+        known, state = flatten(self.config), read_state(self.node)
+        values = {parameter.name: parameter.value for parameter in asked if parameter.name in known}
+        complaints = '; '.join(filter(None, (self.rules.complain(name, state) for name in values)))
+        if complaints:
+            return SetParametersResult(successful=False, reason=complaints)
         try:
-            current[0] = replace(current[0], asked)
+            config = replace(self.config, values)
+            if values:
+                self.on_change(config)
         except VlmRobotError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        if asked:
-            on_change(current[0])
+        self.config = config
         return SetParametersResult(successful=True)
 
-    node.add_on_set_parameters_callback(change)
-    return config
+
+def read_state(node: Node) -> str:
+    """Return the state of a node's lifecycle as ROS calls it; ``active`` for a node without one."""
+    return node._state_machine.current_state[1] if _is_managed(node) else 'active'
+
+
+def _is_managed(node: Node) -> bool:
+    return isinstance(node, LifecycleNode)
 
 
 def _take_overrides(node: Node) -> dict[str, Any]:

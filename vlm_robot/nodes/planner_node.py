@@ -23,7 +23,10 @@ from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRe
 from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
 from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
+from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.nodes import lifespan, parameters, plan_conversions
+from vlm_robot.nodes.change_rules import ChangeRules, When
+from vlm_robot.nodes.journal import Kind
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
@@ -36,8 +39,14 @@ from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
 
 WORLDS = ('table', 'kitchen')
+CLOSE_TIMEOUT = 5.0  # wall-clock seconds in which a task that shall end does
 BUSY = 'another task is running; cancel it or wait for its end'
-NOT_ACTIVE = 'the planner node is not active; activate it (ros2 lifecycle set /planner activate)'
+NOT_ACTIVE = {
+    'unconfigured': 'the planner has no language model loaded: ros2 lifecycle set {node} configure, then activate',
+    'configuring': 'the planner is still loading its language model; ask again when it is active',
+    'inactive': 'the planner node is not active: ros2 lifecycle set {node} activate',
+}
+RULES = dict.fromkeys(('planner.', 'loop.', 'link.', 'questions.'), When.ALWAYS)
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,10 @@ class PlannerNode(LifecycleNode):
     def __init__(self):
         """Declare parameters, connect to the other nodes and offer the action; nothing is loaded yet."""
         super().__init__('planner', **lifespan.NODE_OPTIONS)
-        self.config = parameters.declare(self, PlannerNodeConfig())
+        rules = ChangeRules(self.get_fully_qualified_name(), RULES)
+        self.config = parameters.declare(self, PlannerNodeConfig(), rules=rules, on_change=self._change)
         self.planner: Planner | None = None
-        self._is_active = False
+        self._model: LanguageModel | None = None
         self._busy, self._closing = threading.Lock(), threading.Event()
         group = ReentrantCallbackGroup()
         self.link = RobotLink(self, group, self.config.link)
@@ -92,46 +102,82 @@ class PlannerNode(LifecycleNode):
 
     def on_configure(self, state) -> TransitionCallbackReturn:
         """Load the language model."""
-        begin = time.monotonic()
+        begin, language = time.monotonic(), self.config.language
         try:
-            config = self.config
-            cooks = config.world == 'kitchen'
-            model = load_language_model(choose_language(config.language) if cooks else config.language)
+            self._model = load_language_model(choose_language(language) if self._cooks else language)
+            self.planner = self._build(self.config)
         except VlmRobotError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
-        plan = config.planner
-        self.planner = build_kitchen_planner('saycan', model, plan) if cooks else build_planner(model, plan)
-        self.get_logger().info(f"loaded '{model.name}' in {time.monotonic() - begin:.1f} s")
+        except Exception as error:  # of foreign code, such as no memory left; rclpy would swallow it unsaid
+            self.get_logger().error(f'could not load: {type(error).__name__}: {error}')
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f"loaded '{self._model.name}' in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
 
     def on_activate(self, state) -> TransitionCallbackReturn:
         """Accept tasks."""
-        self._is_active = True
+        self._closing.clear()
         return super().on_activate(state)
 
     def on_deactivate(self, state) -> TransitionCallbackReturn:
-        """Refuse tasks."""
-        self._is_active = False
+        """Refuse new tasks and end the running one."""
+        self._end_task()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state) -> TransitionCallbackReturn:
         """Forget the language model."""
-        self.planner = None
+        self._release()
         return super().on_cleanup(state)
+
+    def on_shutdown(self, state) -> TransitionCallbackReturn:
+        """End the running task and forget the language model."""
+        self._end_task()
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state) -> TransitionCallbackReturn:
+        """Begin anew: nothing is loaded."""
+        self._release()
+        return super().on_error(state)
 
     def close(self) -> None:
         """Cancel the running task, so that its callback returns."""
+        self._end_task()
+
+    @property
+    def _cooks(self) -> bool:
+        return self.config.world == 'kitchen'
+
+    def _build(self, config: PlannerNodeConfig) -> Planner:
+        if self._cooks:
+            return build_kitchen_planner('saycan', self._model, config.planner)
+        return build_planner(self._model, config.planner)
+
+    def _change(self, config: PlannerNodeConfig) -> None:
+        """Take over parameters; a task that runs keeps the planner that it began with."""
+        if config.planner != self.config.planner and self._model is not None:
+            self.planner = self._build(config)
+        self.config, self.link.config, self.desk.config = config, config.link, config.questions
+
+    def _end_task(self) -> None:
         self._closing.set()
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         while self._busy.locked() and time.monotonic() < deadline:
             time.sleep(0.02)
 
+    def _release(self) -> None:
+        self.planner = self._model = None
+        lifespan.free_memory()
+
     def _forget(self, message: Header) -> None:
         self.dialogue.forget()  # what was said before concerned another table
+        self.link.journal.note(Kind.WORLD, message.stamp)
 
     def _execute(self, handle) -> ExecuteTask.Result:
-        complaint = '' if self._is_active else NOT_ACTIVE
+        state = parameters.read_state(self)
+        complaint = '' if state == 'active' else NOT_ACTIVE.get(state, f'the planner is {state}; ask again later')
+        complaint = complaint.format(node=self.get_fully_qualified_name())
         if complaint or not self._busy.acquire(blocking=False):
             handle.abort()
             return ExecuteTask.Result(status='refused', reason=complaint or BUSY)
@@ -166,7 +212,7 @@ class Task:
 
         def loop() -> TaskResult:
             self._publish_plan(Plan(), 'planning')  # who records or watches learns here that a task begins
-            node.link.forget()
+            node.link.forget(Kind.BEGIN)
             if node.link.is_astray:
                 self._act(Step('go_home'))
             return run_task(
@@ -187,6 +233,7 @@ class Task:
         """Decide every step and move nothing."""
 
         def project() -> TaskResult:
+            self._node.link.forget(None)
             plan = self._listener.plan(self.sentence, self._look())
             asked = plan.question.text if plan.question else ''
             plan = replace(plan, reason=plan.reason or asked)
@@ -224,7 +271,8 @@ class Task:
 
     def _check(self) -> None:
         if self.is_cancelled():
-            raise MotionCancelled('the task was cancelled on request')
+            who = 'on request' if self._handle.is_cancel_requested else 'because the planner node was put to rest'
+            raise MotionCancelled(f'the task was cancelled {who}')
 
     def _look(self) -> Scene:
         self._feed('looking')

@@ -28,11 +28,15 @@ class QueryList:
         """Return labels and thresholds that belong together."""
         return self._state
 
+    def replace(self, labels: Sequence[str]) -> None:
+        """Look for other labels, without thresholds; raise SentenceError when they make no sense."""
+        _check(labels)
+        self._state = tuple(labels), {}
+
     def set(self, request) -> None:
         """Take over what a SetQueries request asks for; raise SentenceError when it makes no sense."""
         queries = tuple(' '.join(query.split()) for query in request.queries)
-        if not all(queries) or len(set(queries)) != len(queries):
-            raise SentenceError(f'queries must be different and not empty; got {list(request.queries)}')
+        _check(queries)
         if len(request.thresholds) not in (0, len(queries)):
             raise SentenceError(
                 f'{len(queries)} queries need as many thresholds or none; got {len(request.thresholds)}'
@@ -46,3 +50,8 @@ class QueryList:
             mask if mask.score >= least.get(mask.label, 0.0) else replace(mask, mask=np.zeros_like(mask.mask))
             for mask in masks
         ]
+
+
+def _check(labels: Sequence[str]) -> None:
+    if not all(label.strip() for label in labels) or len(set(labels)) != len(labels):
+        raise SentenceError(f'queries must be different and not empty; got {list(labels)}')

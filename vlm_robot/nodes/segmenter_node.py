@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from vlm_robot.errors import SentenceError
 from vlm_robot.nodes import lifespan, pixels, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
+from vlm_robot.nodes.change_rules import When
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.query_list import QueryList
 from vlm_robot.nodes.sight_node import SightNode
@@ -35,21 +36,31 @@ class SegmenterNodeConfig(WatchConfig):
     model: ClipSegConfig = field(default_factory=ClipSegConfig)
 
 
+RULES = dict.fromkeys(('queries', 'model.threshold', 'model.presence', 'model.rivals'), When.ALWAYS)
+
+
 class SegmenterNode(SightNode):
     """Eyes that see shapes."""
 
     def __init__(self):
         """Offer topics and services; nothing is loaded yet."""
-        super().__init__('segmenter', SegmenterNodeConfig())
+        super().__init__('segmenter', SegmenterNodeConfig(), rules=RULES)
         self.queries = QueryList(self.config.queries)
         self._masks = self.create_lifecycle_publisher(Segmentation, 'masks', reliable_qos())
         self._labels = self.create_lifecycle_publisher(Image, 'masks/labels', reliable_qos())
         self.offer(SegmentImage, 'segment_image', self._segment)
-        self.offer(SetQueries, '~/set_queries', lambda request, response: self.queries.set(request))
+        self.offer(SetQueries, '~/set_queries', lambda request, response: self.set_queries(request))
 
     def load(self) -> dict[str, Any]:
         """Load the segmenter."""
         return {'segmenter': ClipSegSegmenter(self.config.model)}
+
+    def adjust(self, old: SegmenterNodeConfig, new: SegmenterNodeConfig) -> None:
+        """Take over queries and thresholds."""
+        if new.queries != self.queries.labels:
+            self.queries.replace(new.queries)
+        if 'segmenter' in self.models:
+            self.models['segmenter'].adjust(new.model)
 
     def is_wanted(self) -> bool:
         """Return whether somebody listens."""

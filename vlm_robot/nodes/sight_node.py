@@ -8,21 +8,25 @@ say so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import time
+from types import MappingProxyType
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 import torch
 
 from vlm_robot.errors import ConfigError, ModelError, name_nearest, VlmRobotError
 from vlm_robot.nodes import lifespan, parameters, pixels
 from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig
+from vlm_robot.nodes.change_rules import ChangeRules, When
 from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.query_list import QueryList
 
 
 def check_parts(parts: Sequence[str], known: Sequence[str]) -> None:
@@ -32,13 +36,30 @@ def check_parts(parts: Sequence[str], known: Sequence[str]) -> None:
             raise ConfigError(f"no part '{part}'{name_nearest(part, known)}; allowed: {list(known)}")
 
 
+RULES = {'rate': When.ALWAYS, 'cameras': When.INACTIVE, 'image_reliability': When.INACTIVE}
+
+
 class SightNode(LifecycleNode):
     """A managed node with models and cameras; a node of its own fills in ``load``, ``look`` and ``is_wanted``."""
 
-    def __init__(self, name: str, config: WatchConfig, parts: Sequence[str] = ('image',)):
-        """Declare parameters and tell health; nothing is loaded yet."""
+    queries: QueryList  # of nodes that look for phrases
+
+    def __init__(
+        self,
+        name: str,
+        config: WatchConfig,
+        parts: Sequence[str] = ('image',),
+        rules: Mapping[str, When] = MappingProxyType({}),
+    ):
+        """
+        Declare parameters and tell health; nothing is loaded yet.
+
+        :param parts: what belongs to a frame, keys of ``camera_watch.KINDS``.
+        :param rules: when parameters may change, beside RULES; the others while nothing is loaded.
+        """
         super().__init__(name, **lifespan.NODE_OPTIONS)
-        self.config: Any = parameters.declare(self, config)
+        changes = ChangeRules(self.get_fully_qualified_name(), {**RULES, **rules})
+        self.config: Any = parameters.declare(self, config, rules=changes, on_change=self._change)
         self.models: dict[str, Any] = {}  # by the name of the part
         self.group = ReentrantCallbackGroup()
         self.watch = CameraWatch(self, self.config, self.look, self.is_wanted, parts)
@@ -63,6 +84,9 @@ class SightNode(LifecycleNode):
         """Return what the diagnostics tell beside model, device and rate."""
         return {}
 
+    def adjust(self, old: Any, new: Any) -> None:
+        """Take over parameters that changed while models are loaded; what is read at every look needs nothing."""
+
     # ---- lifecycle
 
     def on_configure(self, state) -> TransitionCallbackReturn:
@@ -74,6 +98,9 @@ class SightNode(LifecycleNode):
             self.models = self.load()
         except VlmRobotError as error:
             self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # of foreign code, such as no memory left; rclpy would swallow it unsaid
+            self.get_logger().error(f'could not load: {type(error).__name__}: {error}')
             return TransitionCallbackReturn.FAILURE
         names = {part: model.name for part, model in self.models.items()}
         self.get_logger().info(f'loaded {names or "nothing"} in {time.monotonic() - begin:.1f} s')
@@ -92,8 +119,27 @@ class SightNode(LifecycleNode):
 
     def on_cleanup(self, state) -> TransitionCallbackReturn:
         """Forget the models."""
-        self.models = {}
+        self._release()
         return super().on_cleanup(state)
+
+    def on_shutdown(self, state) -> TransitionCallbackReturn:
+        """Stop looking and forget the models."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state) -> TransitionCallbackReturn:
+        """Begin anew: nothing is loaded."""
+        self._release()
+        return super().on_error(state)
+
+    def _release(self) -> None:
+        self.watch.stop()
+        self.models = {}
+        lifespan.free_memory()
+
+    def _change(self, config: Any) -> None:
+        old, self.config, self.watch.config = self.config, config, config
+        self.adjust(old, config)
 
     def close(self) -> None:
         """Stop looking at the end of the process."""
@@ -117,6 +163,11 @@ class SightNode(LifecycleNode):
             return response
 
         self.create_service(kind, name, answer, callback_group=self.group)
+
+    def set_queries(self, request) -> None:
+        """Take over what a SetQueries request asks for; the parameter ``queries`` then says so too."""
+        self.queries.set(request)
+        self.set_parameters([Parameter('queries', value=list(self.queries.labels) or [''])])
 
     def get_model(self, part: str) -> Any:
         """Return the model of a part; raise ModelError when this profile has none."""

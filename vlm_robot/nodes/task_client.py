@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 import contextlib
 import os
 import threading
+import time
 import uuid
 
 from geometry_msgs.msg import PoseStamped
+from lifecycle_msgs.srv import GetState
 import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.task import Future
 from sensor_msgs.msg import Image
 
 from vlm_robot.datatypes import Detection, Question, Scene, StepRecord, TaskResult, WorldState
@@ -32,6 +35,7 @@ from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
 from vlm_robot_interfaces.srv import AnswerQuestion, GetWorldState, LoadScenario, SetQueries
 
 CAMERAS = ('front', 'top')
+ASK_AGAIN = 5.0  # wall-clock seconds after which a planner that did not tell its state is asked again
 SERVICE_TIMEOUT = 30.0  # wall-clock seconds
 
 
@@ -76,6 +80,8 @@ class TaskClient:
         self._cancel, self._closing = threading.Event(), threading.Event()
         self._on_record: Callable[[StepRecord], None] | None = None
         self._passed, self._lock = 0, threading.Lock()
+        self._asked: Future | None = None  # what state the planner is in
+        self._asked_at, self._planner_state = 0.0, ''
         self._cameras = tuple(cameras)
         self._connect()
         self._executor = MultiThreadedExecutor(num_threads=3, context=self.context)
@@ -86,6 +92,7 @@ class TaskClient:
     def _connect(self) -> None:
         node = self.node
         self._task = ActionClient(node, ExecuteTask, 'execute_task')
+        self._state = node.create_client(GetState, 'planner/get_state')
         self._answer = node.create_client(AnswerQuestion, 'answer_question')
         self._load = node.create_client(LoadScenario, 'load_scenario')
         self._truth = node.create_client(GetWorldState, 'get_world_state')
@@ -175,9 +182,21 @@ class TaskClient:
 
     def list_missing(self) -> list[str]:
         """Return what the graph still lacks before it can take a sentence, in words."""
-        missing = [] if self._task.server_is_ready() else ['planner']
+        missing = [] if self._is_planner_active() else ['active planner']
         missing += [f'detections of camera {name}' for name in self._cameras if name not in self.detections]
         return missing + ([] if self.scene.stamp > 0 else ['scene'])
+
+    def _is_planner_active(self) -> bool:
+        """Return what the planner said last, and ask again; it takes no sentence while it loads."""
+        asked, now = self._asked, time.monotonic()
+        if asked is not None and asked.done():
+            self._planner_state, self._asked = asked.result().current_state.label, None
+        elif asked is not None and now - self._asked_at > ASK_AGAIN:
+            asked.cancel()
+            self._planner_state, self._asked = '', None
+        if self._asked is None and self._state.service_is_ready():
+            self._asked, self._asked_at = self._state.call_async(GetState.Request()), now
+        return self._task.server_is_ready() and self._planner_state == 'active'
 
     def _check(self) -> None:
         if self._cancel.is_set():

@@ -109,13 +109,18 @@ class ClipSegSegmenter:
         self.device = choose_device(self.config.device, 'segmenter.device')
         self.model, self.processor = load_checkpoint(folder, DTYPES[self.config.dtype])
         self.model.to(self.device).eval()
-        own = read_settings(Path(folder))
-        self.threshold = own.threshold if self.config.threshold < 0 else self.config.threshold
-        self.presence = own.presence if self.config.presence < 0 else self.config.presence
+        self._own = read_settings(Path(folder))
+        self.adjust(self.config)
         self.width = int(self.model.clip.projection_dim)
         self.text_limit = self.model.config.text_config.max_position_embeddings
         self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
+
+    def adjust(self, config: ClipSegConfig) -> None:
+        """Answer by the thresholds of another configuration of the same checkpoint; nothing is loaded."""
+        self.config = config
+        self.threshold = self._own.threshold if config.threshold < 0 else config.threshold
+        self.presence = self._own.presence if config.presence < 0 else config.presence
 
     # ---- answers
 

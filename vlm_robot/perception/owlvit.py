@@ -106,11 +106,10 @@ class OwlVitDetector:
 
     def __init__(self, config: OwlVitConfig | None = None):
         """Load the checkpoint; raise ModelError when it is missing, incomplete or of another kind."""
-        self.config = config or OwlVitConfig()
+        self.adjust(config or OwlVitConfig())
         self.name = self.config.model
         folder = str(SHIPPED) if self.config.model == 'shipped' else self.config.model
         self.templates = read_templates(self.config.ensemble) if self.config.ensemble else ()
-        self.rules = AnswerRules(self.config.duplicate_iou, self.config.rival_iou, self.config.least_inside)
         self.device = choose_device(self.config.device, 'detector.device')
         self.model, self.processor = load_checkpoint(folder, DTYPES[self.config.dtype])
         self.model.to(self.device).eval()
@@ -118,6 +117,11 @@ class OwlVitDetector:
         self.text_limit = self.model.config.text_config.max_position_embeddings
         self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
+
+    def adjust(self, config: OwlVitConfig) -> None:
+        """Answer by the thresholds of another configuration of the same checkpoint; nothing is loaded."""
+        self.config = config
+        self.rules = AnswerRules(config.duplicate_iou, config.rival_iou, config.least_inside)
 
     # ---- answers
 

@@ -78,12 +78,14 @@ class PixelLlm:
             self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.model, self.codec = load(folder, self.config.language, DTYPES[self.config.dtype])
         self.model.to(self.device)
-        self.limits = DEFAULTS | dict(self.model.shape.thresholds)
-        if self.config.presence >= 0:
-            self.limits['presence'] = self.config.presence
-        if self.config.object_score >= 0:
-            self.limits['object'] = self.config.object_score
+        self.adjust(self.config)
         self._lock = threading.Lock()
+
+    def adjust(self, config: PixelLlmConfig) -> None:
+        """Answer by the thresholds of another configuration of the same checkpoint; nothing is loaded."""
+        own = {'presence': config.presence, 'object': config.object_score}
+        limits = DEFAULTS | dict(self.model.shape.thresholds)
+        self.config, self.limits = config, limits | {name: value for name, value in own.items() if value >= 0}
 
     # ---- the four skills
 
