@@ -1,7 +1,9 @@
 """Pictures with their truth, the store that keeps them, and the fences between the splits."""
 
 from dataclasses import replace
+import itertools
 import re
+import zlib
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from vlm_robot.errors import ConfigError
 from vlm_robot.sim.bullet_camera import CAMERAS
+from vlm_robot.training import owlvit_data
 from vlm_robot.training.fake_pictures import put_thing
 from vlm_robot.training.narration import SAYINGS
 from vlm_robot.training.owlvit_data import render_shard, SIDE_PX
@@ -265,6 +268,38 @@ def test_missing_training_tables_are_rendered_and_test_pictures_kept(tmp_path):
     assert first.rgb.shape == (480, 640, 3)
     assert np.array_equal(first.rgb, again.rgb)
     assert [t.label for t in first.things] == [t.label for t in again.things]
+
+
+def test_a_folder_keeps_the_version_of_its_pictures(tmp_path, monkeypatch):
+    PictureStore(tmp_path, 'test', 1)  # new: it is marked
+    assert (tmp_path / owlvit_data.VERSION_FILE).read_text().strip() == str(owlvit_data.GENERATOR_VERSION)
+    (tmp_path / 'test_00000.npz').write_bytes(b'')
+    PictureStore(tmp_path, 'test', 1)  # the same version: it is used
+    monkeypatch.setattr(owlvit_data, 'GENERATOR_VERSION', owlvit_data.GENERATOR_VERSION + 1)
+    with pytest.raises(ConfigError, match='generator version'):
+        PictureStore(tmp_path, 'test', 1)
+    (tmp_path / 'test_00000.npz').unlink()
+    PictureStore(tmp_path, 'test', 1)  # nothing old is left: it is marked anew
+    assert (tmp_path / owlvit_data.VERSION_FILE).read_text().strip() == str(owlvit_data.GENERATOR_VERSION)
+
+
+def test_pictures_from_before_versions_are_of_version_1(tmp_path, monkeypatch):
+    (tmp_path / 'train_0000.npz').write_bytes(b'')
+    monkeypatch.setattr(owlvit_data, 'GENERATOR_VERSION', 1)
+    owlvit_data.check_generator(tmp_path)
+    assert not (tmp_path / owlvit_data.VERSION_FILE).exists()
+    monkeypatch.setattr(owlvit_data, 'GENERATOR_VERSION', 2)
+    with pytest.raises(ConfigError, match='delete'):
+        owlvit_data.check_generator(tmp_path)
+
+
+def test_tables_change_only_with_the_version():
+    """Where this fails, what is rendered has changed: raise GENERATOR_VERSION and write the new sum here."""
+    told = ''
+    for split, seed in itertools.product(('train', 'validation', 'test'), range(5)):
+        view = sample_sight(split, seed) if split != 'train' else sample_view(split, seed)
+        told += ''.join(f'{t.label}{tuple(round(v, 3) + 0.0 for v in t.position)}' for t in view.things)
+    assert (owlvit_data.GENERATOR_VERSION, zlib.crc32(told.encode())) == (1, 1920552124)
 
 
 def test_a_picture_without_things_is_a_picture(store):

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from vlm_robot.errors import ConfigError
 from vlm_robot.sim.bullet_camera import CAMERAS, CameraSpec
 from vlm_robot.training.owlvit_scenes import sample_view, TableDrawer
 from vlm_robot.vocabulary import SHAPES
@@ -27,6 +29,8 @@ SIDE_PX, PATCH_PX = 320, 16
 GRID = SIDE_PX // PATCH_PX
 PAINT = 153  # grey of every body in a layered rendering: the brightest light does not saturate it
 MIN_VISIBLE_PX = 40  # of 640x480; fewer pixels are neither present nor absent
+GENERATOR_VERSION = 1  # raise it with every change of what is rendered: kept pictures are then refused, not reused
+VERSION_FILE = 'generator_version.txt'  # beside the pictures; they are of version 1 where it lacks
 PAD_PX = 6  # room for the resize kernel around an object, in pixels of the rendering
 
 
@@ -190,3 +194,26 @@ def render_shard(path: Path, split: str, seeds: Sequence[int]) -> None:
         save_shard(path, [render_layers(drawer, split, seed) for seed in seeds])
     finally:
         drawer.close()
+
+
+def check_generator(folder: Path) -> None:
+    """
+    Note in an empty folder which generator its pictures will be of.
+
+    :raises ConfigError: it holds pictures of another version, which must not be taken for ours.
+    """
+    path = folder / VERSION_FILE
+    try:
+        version = path.read_text().strip() if path.exists() else '1'
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read '{path}': {error}") from error
+    has_pictures = next(folder.glob('*_[0-9]*.npz'), None) is not None
+    if has_pictures and version != str(GENERATOR_VERSION):
+        raise ConfigError(
+            f"the pictures in '{folder}' are of generator version {version[:20]!r}, this program renders version "
+            f'{GENERATOR_VERSION}; give another folder, or delete its .npz files'
+        )
+    if not has_pictures:
+        part = path.with_suffix(f'.{os.getpid()}.part')
+        part.write_text(f'{GENERATOR_VERSION}\n')
+        part.rename(path)

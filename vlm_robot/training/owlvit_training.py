@@ -23,7 +23,7 @@ from vlm_robot.errors import ConfigError
 from vlm_robot.evaluation.detection_metrics import average_precision, false_alarm_rate, judge
 from vlm_robot.perception.boxes import suppress, to_corners
 from vlm_robot.training.owlvit_batches import collate, cut_patches, LayerPool, MEAN, STD
-from vlm_robot.training.owlvit_data import GRID, render_shard, SIDE_PX
+from vlm_robot.training.owlvit_data import check_generator, GRID, render_shard, SIDE_PX
 from vlm_robot.training.owlvit_loss import box_loss, class_loss
 from vlm_robot.training.owlvit_model import (
     build_config,
@@ -82,6 +82,7 @@ class OwlVitTrainingConfig:
 def train(config: OwlVitTrainingConfig) -> Path:
     """Render what is missing, train or resume, and return the folder of the finished checkpoint."""
     config.folder.mkdir(parents=True, exist_ok=True)
+    check_generator(config.folder)
     environment = {
         'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(20000 + os.getpid() % 20000), 'OMP_NUM_THREADS': '1',
         'MALLOC_MMAP_THRESHOLD_': '4294967296', 'MALLOC_TRIM_THRESHOLD_': '8589934592',

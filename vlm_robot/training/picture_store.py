@@ -22,7 +22,7 @@ from rich.progress import track
 
 from vlm_robot.console import console
 from vlm_robot.errors import ConfigError
-from vlm_robot.training.owlvit_data import Layers, render_shard, split_shard
+from vlm_robot.training.owlvit_data import check_generator, Layers, render_shard, split_shard
 from vlm_robot.training.owlvit_scenes import sample_view, TableDrawer, TableView
 from vlm_robot.training.pictures import compose_picture, label_picture, Picture, render_owners, sample_sight
 from vlm_robot.training.sight_separation import check_split, is_far
@@ -40,13 +40,14 @@ class PictureStore:
 
         :param views: of training, how many tables to use, before those from far cameras are dropped (None: all that
             the folder holds); of the others, how many pictures (None: 200).
-        :raises ConfigError: an unknown split, no views, or nothing to train on.
+        :raises ConfigError: an unknown split, no views, nothing to train on, or pictures of another generator.
         """
         check_split(split)
         if views is not None and views < 1:
             raise ConfigError(f'views must be 1 or more, got {views}')
         self.folder, self.split = Path(folder), split
         self.folder.mkdir(parents=True, exist_ok=True)
+        check_generator(self.folder)
         self._drawer: TableDrawer | None = None
         self._layers: list[tuple[TableView, Layers]] = list(self._open_shards(views)) if split == 'train' else []
         if split == 'train' and not self._layers:
