@@ -17,7 +17,7 @@ from vlm_robot.errors import ConfigError
 from vlm_robot.nodes import conversions
 from vlm_robot.nodes.graph import Graph, GraphConfig, NODES
 from vlm_robot.nodes.recorder_node import RecorderNodeConfig
-from vlm_robot.nodes.replay import compare_detections, Comparison
+from vlm_robot.nodes.replay_comparison import compare_detections, Comparison
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot_interfaces.msg import DetectionArray
 

@@ -16,7 +16,7 @@ import threading
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
@@ -35,6 +35,8 @@ KINDS = {
     'joint_states': 'sensor_msgs/msg/JointState',
     'tcp_pose': 'geometry_msgs/msg/PoseStamped',
     'world_changed': 'std_msgs/msg/Header',
+    'scene_journal': 'std_msgs/msg/Header',
+    'planner_journal': 'std_msgs/msg/Header',
     '/clock': 'rosgraph_msgs/msg/Clock',
 }
 CAMERA_KINDS = {part: name_kind(camera_watch.KINDS[part]) for part in PARTS}
@@ -71,7 +73,7 @@ class RecorderNode(Node):
         self._queue: queue.Queue = queue.Queue(WAITING)
         self.failure, self.dropped = '', 0
         self._closing = threading.Event()
-        self._group = ReentrantCallbackGroup()
+        self._group = MutuallyExclusiveCallbackGroup()  # messages of one topic keep their order
         self._topics: dict[str, object] = {}
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', reliable_qos())
         self.create_timer(SEARCH_PERIOD, self._subscribe_to_new)

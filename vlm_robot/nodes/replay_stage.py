@@ -1,33 +1,37 @@
 """
 Plays the parts of a robot that a recording can play: cameras, clock, hand, and the action ``execute_skill``.
 
-What the nodes answer is kept until ``replay.py`` asks for it.
+What the nodes answer is kept until ``replay.py`` asks for it, and so is what they say they have taken in
+(``journal.py``): whoever publishes a message here can wait until the node behind it has really dealt with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
 import threading
+from typing import Any
 
+from builtin_interfaces.msg import Time
 import rclpy
 from rclpy.action import ActionServer, CancelResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Step
 from vlm_robot.errors import PerceptionError
-from vlm_robot.nodes import conversions, plan_conversions
+from vlm_robot.nodes import plan_conversions
 from vlm_robot.nodes.camera_watch import KINDS
+from vlm_robot.nodes.journal import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState
-from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import Scene as SceneMessage
 
-ANSWER_TIMEOUT = 60.0  # wall-clock seconds for a detection, a decision or the end of a task
+RETRY = 2.0  # wall-clock seconds after which a frame that nobody has seen is shown once more
+ANSWER_TIMEOUT = 120.0  # wall-clock seconds for a detection, a decision or the end of a task
 
 
 class Stage:
@@ -38,9 +42,10 @@ class Stage:
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=domain, signal_handler_options=rclpy.SignalHandlerOptions.NO)
         self.node = rclpy.create_node('replay', context=self.context, namespace=namespace)
-        self.seen: dict[tuple[str, float], DetectionArray] = {}
-        self.scenes: dict[float, SceneMessage] = {}
-        self.begun = 0  # tasks that the planner has begun
+        self.cameras = tuple(cameras)
+        self.seen: dict[tuple[str, tuple[int, int]], DetectionArray] = {}  # by camera and stamp
+        self.scenes: list[SceneMessage] = []
+        self.journals: dict[str, list[Entry]] = {SCENE_JOURNAL: [], PLANNER_JOURNAL: []}
         self.asked: list[Step] = []  # steps that wait for their result
         self._results: list[ExecuteSkill.Result] = []
         self._news = threading.Condition()
@@ -54,11 +59,10 @@ class Stage:
         for camera in cameras:
             for part, kind in KINDS.items():
                 self.publishers[f'{camera}/{part}'] = node.create_publisher(kind, f'{camera}/{part}', reliable_qos(2))
-        node.create_subscription(DetectionArray, 'detections', self._keep_detections, alive_qos(), callback_group=group)
-        node.create_subscription(PlanMessage, 'plan', self._keep_plan, reliable_qos(5), callback_group=group)
-        node.create_subscription(
-            SceneMessage, 'scene', self._keep_scene, reliable_qos(10, latched=True), callback_group=group
-        )
+        self._listen(DetectionArray, 'detections', self._keep_detections, alive_qos())
+        self._listen(SceneMessage, 'scene', self.scenes.append, reliable_qos(10, latched=True))
+        for topic, entries in self.journals.items():
+            self._listen(Header, topic, lambda m, kept=entries: kept.append(read_entry(m)), reliable_qos(50, True))
         self._server = ActionServer(
             node,
             ExecuteSkill,
@@ -76,6 +80,10 @@ class Stage:
         self._closing.set()
         self.context.try_shutdown()
 
+    def count(self, topic: str, *kinds: Kind) -> int:
+        """Return how many entries of these kinds (none: of all) a journal holds."""
+        return sum(not kinds or (entry is not None and entry.kind in kinds) for entry in self.journals[topic])
+
     def wait_for(self, is_true: Callable[[], object], what: str, timeout: float = ANSWER_TIMEOUT) -> None:
         """Wait until a condition on what was kept holds; raise PerceptionError that names ``what`` did not come."""
         if not self.expect(is_true, timeout):
@@ -85,6 +93,26 @@ class Stage:
         """Wait for a condition on what was kept and return whether it came true."""
         with self._news:
             return bool(self._news.wait_for(is_true, timeout))
+
+    def show(self, camera: str, frame: Mapping[str, Any]) -> None:
+        """Publish the parts of one frame of a camera."""
+        for part, message in frame.items():
+            self.publishers[f'{camera}/{part}'].publish(message)
+
+    def wake(self, camera: str, frame: Mapping[str, Any], nanoseconds: int) -> bool:
+        """
+        Show a frame with another stamp and return whether a scene of it has soon reached the planner.
+
+        Then every connection between two nodes on the way stands; else DDS still looks for one of them.
+        """
+        stamp = Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+        for message in frame.values():
+            message.header.stamp = stamp
+        self.show(camera, frame)
+        look, scene = Entry(Kind.LOOK, camera, key_of(stamp)), Entry(Kind.SCENE, '', key_of(stamp))
+        return self.expect(
+            lambda: look in self.journals[SCENE_JOURNAL] and scene in self.journals[PLANNER_JOURNAL], RETRY
+        )
 
     def answer(self, result: ExecuteSkill.Result) -> None:
         """Let the step that waits end so."""
@@ -107,20 +135,18 @@ class Stage:
             handle.abort()
         return result
 
+    def _listen(self, kind: type, topic: str, keep: Callable, qos) -> None:
+        """Keep the messages of a topic in their order."""
+
+        def hear(message) -> None:
+            with self._news:
+                keep(message)
+                self._news.notify_all()
+
+        self.node.create_subscription(kind, topic, hear, qos, callback_group=MutuallyExclusiveCallbackGroup())
+
     def _keep_detections(self, message: DetectionArray) -> None:
-        with self._news:
-            self.seen[message.camera, conversions.to_seconds(message.header.stamp)] = message
-            self._news.notify_all()
-
-    def _keep_plan(self, message: PlanMessage) -> None:
-        with self._news:
-            self.begun += message.status == 'planning'
-            self._news.notify_all()
-
-    def _keep_scene(self, message: SceneMessage) -> None:
-        with self._news:
-            self.scenes[conversions.to_seconds(message.header.stamp)] = message
-            self._news.notify_all()
+        self.seen[message.camera, key_of(message.header.stamp)] = message
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):

@@ -7,11 +7,13 @@ counts as fresh is measured on the robot's clock, which is that of the stamps.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 import threading
 import time
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
@@ -19,12 +21,15 @@ from vlm_robot.errors import ConfigError, MotionCancelled, MotionError, Percepti
 from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
+from vlm_robot.nodes.journal import Journal, Kind, PLANNER_JOURNAL
 from vlm_robot.nodes.liveness import LifeSign
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState
 from vlm_robot_interfaces.msg import Scene as SceneMessage
 
 PERIOD = 0.02  # seconds between two looks at what is waited for
+KEPT = 200  # scenes that came since the last motion or look
+CLOCK_LAG = 5.0  # seconds; a scene may be this much newer than what this node has heard of the clock
 
 
 @dataclass(frozen=True)
@@ -51,25 +56,41 @@ class RobotLink:
         self.config = config
         self._node = node
         self._news = threading.Condition()
-        self._scenes: list[tuple[float, Scene]] = []  # stamp and scene of the updates since the last motion
-        self._fresh_from = 0.0
+        self._scenes: deque[Scene] = deque(maxlen=KEPT)  # the updates since the last motion or look, in their order
+        self._fresh_from, self._heard, self._has_moved = 0.0, 0.0, True
+        self.journal = Journal(node, PLANNER_JOURNAL)
         self.is_astray = False  # the last skill was cut off, and the arm may stand before the cameras
         self._skills = ActionClient(node, ExecuteSkill, 'execute_skill', callback_group=group)
         self._signs = {
             'detector': LifeSign(node, DetectionArray, 'detections', lambda message: None, group=group),
-            'scene node': LifeSign(node, SceneMessage, 'scene', self._on_scene, latched=True, group=group),
+            'scene node': LifeSign(
+                node,
+                SceneMessage,
+                'scene',
+                self._on_scene,
+                latched=True,
+                group=MutuallyExclusiveCallbackGroup(),  # scenes must not overtake each other
+            ),
             'skill node': LifeSign(node, HandState, 'hand_state', lambda message: None, latched=True, group=group),
         }
 
-    def forget(self) -> None:
-        """Count as fresh only what is seen from now on."""
+    def forget(self, kind: Kind | None = Kind.MOVED) -> None:
+        """Count as fresh only what is seen from now on; the journal tells why, or nothing."""
         with self._news:
-            self._fresh_from = self._node.get_clock().now().nanoseconds * 1e-9
+            now = self._node.get_clock().now().nanoseconds * 1e-9
+            # what has been heard of already is not fresh, even where this node's clock lags behind the camera's
+            self._fresh_from = self._heard if now < self._heard < now + CLOCK_LAG else now
             self._scenes.clear()
+            self._has_moved = True
+            if kind is not None:
+                self.journal.note(kind, conversions.to_stamp(self._fresh_from))
 
     def look(self, check: Callable[[], None]) -> Scene:
         """
-        Return a scene that is newer than the last motion, waiting for it.
+        Return a scene that is newer than the last motion and the last look, waiting for it.
+
+        The first look after a motion takes the earliest scene that will do, however late this thread wakes: the same
+        scenes in the same order lead to the same decision. Later looks take the newest that has come meanwhile.
 
         :param check: asked all the time; what it raises ends the waiting.
         :raises PerceptionError: a node that is needed has stopped, or no fresh scene comes.
@@ -81,7 +102,10 @@ class RobotLink:
             self.check_alive()
             with self._news:
                 if len(self._scenes) >= self.config.looks:
-                    return self._scenes[-1][1]
+                    scene = self._scenes[self.config.looks - 1 if self._has_moved else -1]
+                    self._scenes.clear()
+                    self._has_moved = False
+                    return scene
                 if time.monotonic() - begin > self.config.fresh_timeout:
                     raise PerceptionError(self._complain())
                 self._news.wait(PERIOD)
@@ -135,6 +159,8 @@ class RobotLink:
     def _on_scene(self, message: SceneMessage) -> None:
         scene = conversions.from_scene(message)
         with self._news:
+            self._heard = scene.stamp
             if scene.stamp > self._fresh_from:
-                self._scenes = [*self._scenes[-9:], (scene.stamp, scene)]
+                self._scenes.append(scene)
                 self._news.notify_all()
+            self.journal.note(Kind.SCENE, message.header.stamp)

@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from vlm_robot.datatypes import Scene
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.journal import Journal, Kind, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.scene.association import SceneTracker, TrackerConfig
 from vlm_robot.scene.description import describe
@@ -48,6 +49,7 @@ class SceneNode(Node):
         self._closing = threading.Event()
         group = ReentrantCallbackGroup()
         self._publisher = self.create_publisher(SceneMessage, 'scene', alive_qos(5, latched=True))
+        self._journal = Journal(self, SCENE_JOURNAL)
         self._detections = LifeSign(self, DetectionArray, 'detections', self._on_detections)
         self._hand = LifeSign(self, HandState, 'hand_state', self._on_hand, latched=True)
         self.create_subscription(Header, 'world_changed', self._forget, reliable_qos(1, latched=True))
@@ -60,11 +62,12 @@ class SceneNode(Node):
     def _on_detections(self, message: DetectionArray) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
         with self._lock:
-            if self._is_moving or stamp < self._begin:
-                return
-            lifted = conversions.from_detections(message)
-            self.tracker.update(lifted, stamp, message.camera, tuple(message.queries))
-            self._publish()
+            counts = not self._is_moving and stamp >= self._begin
+            if counts:
+                lifted = conversions.from_detections(message)
+                self.tracker.update(lifted, stamp, message.camera, tuple(message.queries))
+                self._publish()
+            self._journal.note(Kind.LOOK if counts else Kind.SKIP, message.header.stamp, message.camera)
 
     def _on_hand(self, message: HandState) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
@@ -72,15 +75,19 @@ class SceneNode(Node):
             if self._is_moving and not message.moving:
                 self._begin = stamp
             self._is_moving = message.moving
-            if message.held == self._held or stamp < self._begin:
-                return
-            self._held = message.held
-            place = conversions.from_point(message.pose.position) if message.held else None
-            try:
-                self.tracker.set_held(message.held, place, stamp)
-            except VlmRobotError as error:
-                self.get_logger().warning(str(error))
-            self._publish()
+            counts = message.held != self._held and stamp >= self._begin
+            if counts:
+                self._take_hand(message, stamp)
+            self._journal.note(Kind.HELD if counts else Kind.HAND, message.header.stamp)
+
+    def _take_hand(self, message: HandState, stamp: float) -> None:
+        self._held = message.held
+        place = conversions.from_point(message.pose.position) if message.held else None
+        try:
+            self.tracker.set_held(message.held, place, stamp)
+        except VlmRobotError as error:
+            self.get_logger().warning(str(error))
+        self._publish()
 
     def _forget(self, message: Header) -> None:
         """Start afresh: somebody has put another world before the robot."""
@@ -88,6 +95,7 @@ class SceneNode(Node):
             self.tracker.reset()
             self._held, self._begin = '', conversions.to_seconds(message.stamp)
             self._publish()
+            self._journal.note(Kind.WORLD, message.stamp)
 
     def _publish(self) -> None:
         scene = self.tracker.scene
