@@ -115,7 +115,7 @@ def ask_until_ready(viewer, kind, name, **fields):
 
 
 def test_full_sight_names_nodes_that_exist():
-    assert set(PARTS) | {'annotator'} == set(SIGHT['full'])
+    assert set(PARTS) == set(SIGHT['full'])
 
 
 def test_what_lies_on_the_table_has_masks_and_what_does_not_has_none(viewer, truth):

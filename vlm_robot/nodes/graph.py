@@ -19,6 +19,8 @@ import subprocess
 import sys
 import time
 
+import yaml
+
 from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.resources import find
@@ -27,9 +29,12 @@ NODES = ('sim', 'detector', 'scene', 'skill', 'planner')
 ROBOT_NODES = NODES[1:]  # a real robot brings its own cameras and arm
 SIGHT = {
     'detector': (),
-    'full': ('segmenter', 'grounder', 'describer', 'annotator'),
+    'full': ('segmenter', 'grounder', 'describer'),
 }  # nodes beside the detector, by how much the robot sees
-EXTRAS = (*SIGHT['full'], 'kitchen', 'recorder', 'supervisor')  # started when they are named
+WATCH = ('annotator', 'supervisor')  # what launch and ``./run up`` start beside them
+EXTRAS = (*SIGHT['full'], *WATCH, 'kitchen', 'recorder')  # started when they are named
+# Names that ROS fixes, moved into the namespace of the robot: each simulator has its own clock.
+OWN_NAMES = {'/clock': 'clock', '/tf': 'tf', '/tf_static': 'tf_static'}
 RESTART_PAUSE = 2.0  # seconds between two starts of a node that keeps ending
 STOP_TIMEOUT = 10.0  # seconds for a node to end after SIGINT
 
@@ -177,7 +182,7 @@ class Graph:
             arguments += ['-p', f'{key}:={_to_yaml(value)}']
         if self.config.namespace:
             arguments += ['-r', f'__ns:=/{self.config.namespace.strip("/")}']
-        for old, new in self.config.remaps.get(name, {}).items():
+        for old, new in {**OWN_NAMES, **self.config.remaps.get(name, {})}.items():
             arguments += ['-r', f'{old}:={new}']
         return arguments
 
@@ -190,28 +195,52 @@ def _to_yaml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def main() -> int:
-    """Start the graph, tell where it is, keep it until Ctrl-C."""
+def read_parameters(words: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Return node name -> parameter -> value of words such as ``sim.camera_rate=2.0``; raise ConfigError."""
+    found: dict[str, dict[str, object]] = {}
+    for word in words:
+        name, equals, text = word.partition('=')
+        node, dot, parameter = name.partition('.')
+        if not (equals and dot and node in (*NODES, *EXTRAS) and parameter):
+            raise ConfigError(f"'{word}' is no NODE.PARAMETER=VALUE, such as sim.camera_rate=2.0")
+        try:
+            found.setdefault(node, {})[parameter] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"the value of '{word}' is no YAML: {error}") from error
+    return found
+
+
+def read_options() -> GraphConfig:
+    """Return what the command line asks for; raise ConfigError."""
     parser = argparse.ArgumentParser(prog='up', description=__doc__.strip().splitlines()[0])
     parser.add_argument('--scenario', default='blocks_and_bowls', help='name of a scenario or a YAML file')
     parser.add_argument('--seed', type=int, default=0, help='0 or more; the same seed gives the same table')
-    parser.add_argument('--profile', default='cpu', help='cpu or gpu: which of config/<profile>.yaml')
+    parser.add_argument('--profile', default='cpu', help='cpu, gpu or server: which of config/<profile>.yaml')
+    parser.add_argument('--namespace', default='', help='of all nodes: several robots in one domain')
     parser.add_argument('--logs', type=Path, default=Path('out/logs'), help='folder of the log files')
     parser.add_argument('--record', type=Path, help='folder of a recording, made anew (rosbag2 with MCAP)')
     parser.add_argument('--sight', default='detector', choices=[*SIGHT], help='full: masks, captions, descriptions too')
+    parser.add_argument('-p', '--parameter', action='append', default=[], metavar='NODE.PARAMETER=VALUE',
+                        help='over the parameter files, for example sim.camera_rate=2.0')  # fmt: skip
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    parameters: dict[str, dict[str, object]] = {'sim': {'scenario': options.scenario, 'seed': options.seed}}
-    nodes = (*NODES, *SIGHT[options.sight])
+    parameters = read_parameters(options.parameter)
+    parameters['sim'] = {'scenario': options.scenario, 'seed': options.seed, **parameters.get('sim', {})}
+    nodes = (*NODES, *SIGHT[options.sight], *WATCH)
     if options.record:
-        nodes, parameters['recorder'] = (*nodes, 'recorder'), {'folder': str(options.record.resolve())}
-    graph = Graph(GraphConfig(options.logs, nodes, options.profile, parameters))
+        nodes = (*nodes, 'recorder')
+        parameters['recorder'] = {'folder': str(options.record.resolve()), **parameters.get('recorder', {})}
+    return GraphConfig(options.logs, nodes, options.profile, parameters, namespace=options.namespace)
+
+
+def main() -> int:
+    """Start the graph, tell where it is, keep it until Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with graph, TaskClient(graph.domain) as client:
-            print(
-                f'starting {len(nodes)} nodes on ROS_DOMAIN_ID={graph.domain}, logs in {options.logs} ...',
-                flush=True,
-            )
+        graph = Graph(read_options())
+        config = graph.config
+        with graph, TaskClient(graph.domain, config.namespace) as client:
+            where = f'ROS_DOMAIN_ID={graph.domain}' + (f', namespace {config.namespace}' if config.namespace else '')
+            print(f'starting {len(config.nodes)} nodes on {where}, logs in {config.logs} ...', flush=True)
             graph.wait_until_ready(client)
             print('ready; send tasks to the action execute_task; Ctrl-C ends', flush=True)
             while True:
