@@ -33,7 +33,13 @@ SCENARIO, SEED = 'blocks_and_bowls', 11
 COLOURS = ('red', 'blue', 'yellow'), ('green', 'blue', 'yellow')  # of the blocks and of the bowls
 PROBE = ''  # an empty sentence: whoever refuses it with this word takes tasks
 PROBED = 'empty'
+LINK = {'fresh_timeout': 20.0, 'start_timeout': 20.0, 'detector_silence': 15.0}  # s, the planner's own defaults
+PATIENCE = 120.0  # wall-clock seconds after which something that has not ended hangs
 BUSY = 'another task is running'
+
+
+class PhaseMissed(VlmRobotError):
+    """A task that ended before the phase in which something should have been broken."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +109,16 @@ class Pending:
 class Stage:
     """The graph, its tamperers and its witness; a context manager."""
 
-    def __init__(self, out: Path, patience: float = 180.0):
+    def __init__(self, out: Path, slowness: float = 1.0):
         """
         Prepare; nothing starts yet.
 
         :param out: folder of the logs.
-        :param patience: wall-clock seconds after which something that has not ended hangs.
+        :param slowness: how many times slower than a quiet computer this one is; stretches all waiting.
         """
-        self.out, self.patience = out, patience
+        self.out, self.patience = out, PATIENCE * slowness
+        self.slowness = slowness
+        self._link: dict[str, object] = {f'link.{name}': value * slowness for name, value in LINK.items()}
         self.server = FakeServer({f'# {e.sentence}\ndef task():': e.program for e in ERRANDS})
         self.port = int(self.server.url.rsplit(':', 1)[1].split('/')[0])
         self.planner_kind = 'scripted'
@@ -132,9 +140,10 @@ class Stage:
             'language.backend': 'server',
             'language.server.url': f'http://127.0.0.1:{self.port}/v1',
             'language.server.retries': 0,
-            'language.server.timeout_s': 5.0,
+            'language.server.timeout_s': 5.0 * self.slowness,
             'planner.kind': 'program',
             'planner.program.constrained': False,
+            **self._link,
         }
 
     def __enter__(self) -> Stage:
@@ -200,7 +209,7 @@ class Stage:
         """Have the planner think with the ``scripted`` server or the ``model`` that ships."""
         if kind != self.planner_kind:
             self.planner_kind = kind
-            self.parameters['planner'] = self.script_planner() if kind == 'scripted' else {}
+            self.parameters['planner'] = self.script_planner() if kind == 'scripted' else self._link
             self.kill('planner')
             self.wait_until_ready(self.wait_for_restart('planner'), self.patience)
 

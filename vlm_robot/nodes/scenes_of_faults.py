@@ -11,7 +11,7 @@ from action_msgs.srv import CancelGoal
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.language.fake_server import FakeServer
 from vlm_robot.nodes import strangers
-from vlm_robot.nodes.fault_stage import BUSY, ERRANDS, FIRST, Outcome, Pending, SECOND, Stage
+from vlm_robot.nodes.fault_stage import BUSY, ERRANDS, FIRST, Outcome, Pending, PhaseMissed, SECOND, Stage
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.nodes.witness import wait_until
 
@@ -32,9 +32,12 @@ _guests: list[strangers.Stranger] = []
 
 
 def reach(stage: Stage, fault: Fault) -> Pending:
-    """Give the task and wait for the phase of the fault; it may end before."""
+    """Give the task and wait for the phase of the fault; raise PhaseMissed when the task ends before."""
     pending = stage.give(FIRST)
-    wait_until(lambda: pending.is_over or fault.phase == 'idle' or stage.witness.is_in(fault.phase), stage.patience)
+    if fault.phase != 'idle':
+        wait_until(lambda: pending.is_over or stage.witness.is_in(fault.phase), stage.patience)
+        if pending.is_over:
+            raise PhaseMissed(f'the phase {fault.phase} never came: {pending.wait(0.0).reason}')
     return pending
 
 
@@ -44,8 +47,6 @@ def play(stage: Stage, fault: Fault) -> Outcome:
         fault.inject(stage)
         return stage.give(stage.next_unheard() if fault.unheard else FIRST).wait(stage.patience)
     pending = reach(stage, fault)
-    if pending.is_over:
-        return Outcome('crashed', f'the phase {fault.phase} never came: {pending.wait(0.0).reason}')
     fault.inject(stage)
     return pending.wait(stage.patience)
 

@@ -35,7 +35,7 @@ class Tamperer(Participant):
 
     def __init__(self, domain: int):
         """Connect to everything that the robot publishes."""
-        super().__init__('tamperer', domain, threads=1)
+        super().__init__('tamperer', domain, threads=2)
         self.tamper: Tamper = leave
         for camera in CAMERAS:
             for part, kind in KINDS.items():

@@ -1,0 +1,38 @@
+"""``vlm-robot bench faults``: the graph of nodes and the bench run in a process of their own, as the demo does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+
+def bench_faults(
+    only: Annotated[list[str] | None, typer.Option(help='A fault, fault/phase or pattern; may be repeated.')] = None,
+    list_only: Annotated[bool, typer.Option('--list', help='Name the faults and start nothing.')] = False,
+    out: Annotated[Path, typer.Option(help='Folder of journal, table (faults.md) and logs.')] = Path('out/faults'),
+    json_file: Annotated[Path | None, typer.Option('--json', help='Also write rows and conditions to it.')] = None,
+    fresh: Annotated[bool, typer.Option('--fresh', help='Forget the rows of an earlier run.')] = False,
+    slow: Annotated[float, typer.Option(min=0.1, help='Stretch all waiting for a computer that is busy.')] = 1.0,
+) -> None:
+    """
+    Break one thing after another on a running graph and say what came of it; exit code 1 when anything broke.
+
+    Each row: a task, a fault in one of its phases (idle, looking, moving, holding), how the task ended and why, what
+    crashed or left the limits of the arm, and whether the next task came true. A bench that is stopped goes on.
+
+    Example: vlm-robot bench faults --list
+
+    Example: vlm-robot bench faults --only 'depth*' --only 'planner killed/holding' --out out/faults
+    """
+    command = [sys.executable, '-m', 'vlm_robot.nodes.fault_bench', '--out', str(out), '--slow', str(slow)]
+    for pattern in only or ():
+        command += ['--only', pattern]
+    command += ['--list'] if list_only else []
+    command += ['--fresh'] if fresh else []
+    command += ['--json', str(json_file)] if json_file else []
+    raise typer.Exit(subprocess.call(command, env=os.environ))
