@@ -82,12 +82,18 @@ def draw_table() -> np.ndarray:
         drawer.close()
 
 
-def time_in_turns(calls: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Return the median seconds of each call; they take turns, so that a busy machine slows all of them."""
+def time_in_turns(
+    calls: Sequence[Callable[[], object]], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
+    """
+    Return the median seconds of each call; they take turns, so that a busy machine slows all of them.
+
+    :param clock: ``time.process_time`` counts the seconds of all threads of this process instead of the wall's.
+    """
     seconds = np.zeros((repeats + 1, len(calls)))
     for turn in range(repeats + 1):
         for index, call in enumerate(calls):
-            begun = time.perf_counter()
+            begun = clock()
             call()
-            seconds[turn, index] = time.perf_counter() - begun
+            seconds[turn, index] = clock() - begun
     return np.median(seconds[1:], axis=0).tolist()  # the first turn warms up

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+import time
 
 import numpy as np
 from PIL import Image
@@ -23,7 +24,8 @@ from vlm_robot.vocabulary import list_labels
 
 PROMPTS = 5
 SIZE_PX = (320, 240)  # width and height of the frames that are counted
-THREADS = 2
+THREADS = 2  # of torch and of the reader of text
+FRAMES_PER_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ def compare(repeats: int = 7) -> list[dict]:
 
 
 def measure_targets(repeats: int = 15, config: AgentConfig | None = None) -> list[Target]:
-    """Return what several prompts cost over one, and how many frames a second all of sight looks at."""
+    """
+    Return what several prompts cost over one, and what a frame of all of sight costs.
+
+    The ratios are of CPU time, which other programs disturb less than the clock; frames a second are of the clock.
+    """
     rgb, labels = draw_table(), list(list_labels()[:PROMPTS])
     config = config or AgentConfig()
     config = replace(config, describer=replace(config.describer, captions='none'))
@@ -66,19 +72,21 @@ def measure_targets(repeats: int = 15, config: AgentConfig | None = None) -> lis
             lambda: segmenter.segment(rgb, labels),
         ],
         repeats,
+        time.process_time,
     )
     return [
         Target(f'OWL-ViT, {PROMPTS} prompts over 1', several / one, 1.3, 'x'),
         Target(f'CLIPSeg, {PROMPTS} prompts over 1', several_masks / one_mask, 2.5, 'x'),
-        _measure_frames(rgb, detector, segmenter, config, repeats),
+        *_measure_frames(rgb, detector, segmenter, config, repeats),
     ]
 
 
-def _measure_frames(rgb, detector, segmenter, config: AgentConfig, repeats: int) -> Target:
-    """Return frames a second: all phrases detected, masks of what was found, the description without captions."""
+def _measure_frames(rgb, detector, segmenter, config: AgentConfig, repeats: int) -> list[Target]:
+    """Return frames a second, and CPU seconds a frame, of detecting, segmenting and describing without captions."""
     from vlm_robot.evaluation.describing import load_describer
 
     frame = np.asarray(Image.fromarray(rgb).resize(SIZE_PX, Image.Resampling.BOX))
+    config = replace(config, ocr=replace(config.ocr, threads=THREADS))
     describer = load_describer(config, detector)
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
@@ -90,10 +98,14 @@ def _measure_frames(rgb, detector, segmenter, config: AgentConfig, repeats: int)
 
     try:
         seconds = time_in_turns([look], repeats)[0]
+        cpu_seconds = time_in_turns([look], repeats, time.process_time)[0]
     finally:
         torch.set_num_threads(threads)
-    name = f'detect, segment, describe at {SIZE_PX[0]}x{SIZE_PX[1]}, {THREADS} threads'
-    return Target(name, 1 / seconds, 3.0, 'frames/s', is_least=True)
+    name = f'detect, segment, describe at {SIZE_PX[0]}x{SIZE_PX[1]}'
+    return [
+        Target(f'{name}, {THREADS} threads', 1 / seconds, FRAMES_PER_S, 'frames/s', is_least=True),
+        Target(f'{name}: CPU time of a frame', cpu_seconds, THREADS / FRAMES_PER_S, 'CPU s'),
+    ]
 
 
 def _compare_detector(rgb: np.ndarray, labels: list[str], repeats: int) -> dict:
@@ -140,5 +152,16 @@ def tabulate_targets(targets: Sequence[Target]):
     for item in targets:
         bound = 'at least' if item.is_least else 'at most'
         verdict = '[green]reached[/green]' if item.is_reached else '[red]NOT reached[/red]'
-        table.add_row(item.name, f'{item.value:.2f} {item.unit}', f'{bound} {item.must} {item.unit}', verdict)
+        table.add_row(item.name, f'{item.value:.2f} {item.unit}', f'{bound} {item.must:.2f} {item.unit}', verdict)
     return table
+
+
+def write_targets(targets: Sequence[Target]) -> str:
+    """Return the targets as a table in Markdown."""
+    rows = [
+        f'| {item.name} | {item.value:.2f} {item.unit} '
+        f'| {"at least" if item.is_least else "at most"} {item.must:.2f} '
+        f'| {"reached" if item.is_reached else "**not reached**"} |'
+        for item in targets
+    ]
+    return '\n'.join(['| what | measured | must be | |', '|---|---|---|---|', *rows]) + '\n'

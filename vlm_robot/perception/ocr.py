@@ -22,6 +22,7 @@ from vlm_robot.perception.images import check_rgb
 
 LONGEST_TEXT = 200  # characters of one line that are kept: a description must not be flooded by a poster
 LARGEST_SIDE_PX = 2000  # longer sides are shrunk
+LINE_PX = 48  # height of a line as the recogniser reads it
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,12 @@ def _load_engine(config: OcrConfig):
         'Global.use_cls': False,  # upside-down lines are rare on a table and cost a network more
         'Det.limit_side_len': config.shortest_side_px,
         'Global.max_side_len': LARGEST_SIDE_PX,
+        'Rec.rec_img_shape': [
+            3,
+            LINE_PX,
+            LINE_PX,
+        ],  # least width: RapidOCR's 320 is mostly padding
+        'Rec.rec_batch_num': 1,  # a line as wide as it is: in a batch all are padded to the widest
         'EngineConfig.onnxruntime.intra_op_num_threads': config.threads or -1,
     }
     try:

@@ -9,6 +9,7 @@ acts on comes from ``scene/relations``, which knows positions in space.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,12 +17,22 @@ from vlm_robot.datatypes import Detection
 from vlm_robot.vocabulary import shape_of
 
 BESIDE = 0.025  # of the picture's side, from which on one centre is left of or above another
-LEAST_IN_BOWL = 0.75  # share of a block's box inside a bowl's box; 3 of 4 because a block may look over the rim
-STACK_OVERLAP = 0.65  # share of the narrower width in which two blocks of a stack stand above each other
-STACK_BITE = (0.05, 0.7)  # of the upper block's height: how far its box reaches into the lower one's
-STACK_RISE = 0.4  # of the upper block's height: how far its top is above that of the lower, at least
 STACK_TRUST = 0.7  # boxes alone tell a stack from two blocks behind each other about so often
 COLUMNS, ROWS = ('left', 'centre', 'right'), ('upper', 'middle', 'lower')
+
+
+@dataclass(frozen=True)
+class HostRules:
+    """What boxes must look like to be in or on each other; chosen on validation pictures (``placing_measure``)."""
+
+    least_in_bowl: float = 0.75  # share of a block's box inside a bowl's box; a block may look over the rim
+    stack_overlap: float = 0.65  # share of the narrower width in which two blocks of a stack stand above each other
+    least_bite: float = 0.05  # of the upper block's height: how far its box reaches into the lower one's, at least
+    most_bite: float = 0.7  # and at most
+    stack_rise: float = 0.4  # of the upper block's height: how far its top is above that of the lower, at least
+
+
+HOST_RULES = HostRules()
 
 
 def tell_part(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> str:
@@ -32,7 +43,7 @@ def tell_part(box_xyxy_px: Sequence[float], size_px: tuple[int, int]) -> str:
     return 'centre' if (column, row) == (1, 1) else f'{ROWS[row]} {COLUMNS[column]}'
 
 
-def find_hosts(found: Sequence[Detection]) -> list[tuple[int, float] | None]:
+def find_hosts(found: Sequence[Detection], rules: HostRules = HOST_RULES) -> list[tuple[int, float] | None]:
     """
     Return for each thing what carries it and how sure that is: the index of a bowl or block; None: neither.
 
@@ -48,8 +59,8 @@ def find_hosts(found: Sequence[Detection]) -> list[tuple[int, float] | None]:
         bowls = [
             (j, _share_inside(item, o)) for j, o in others if shape_of(o.label) == 'bowl' and _area(o) > _area(item)
         ]
-        bowls = [(j, share) for j, share in bowls if share >= LEAST_IN_BOWL]
-        blocks = [(j, _fit_on(item, o)) for j, o in others if shape_of(o.label) == 'block']
+        bowls = [(j, share) for j, share in bowls if share >= rules.least_in_bowl]
+        blocks = [(j, _fit_on(item, o, rules)) for j, o in others if shape_of(o.label) == 'block']
         blocks = [(j, fit) for j, fit in blocks if fit > 0]
         best = max(bowls, key=lambda pair: pair[1], default=None) or max(blocks, key=lambda pair: pair[1], default=None)
         hosts.append(best and (best[0], best[1] * min(item.score, found[best[0]].score)))
@@ -84,11 +95,12 @@ def _share_inside(item: Detection, other: Detection) -> float:
     return max(0.0, width) * max(0.0, height) / max(_area(item), 1e-9)
 
 
-def _fit_on(upper: Detection, lower: Detection) -> float:
+def _fit_on(upper: Detection, lower: Detection, rules: HostRules) -> float:
     """Return 0..1, how well one block stands on another: above it, with its bottom where the other's top begins."""
     a, b = upper.box_xyxy_px, lower.box_xyxy_px
     overlap = (min(a[2], b[2]) - max(a[0], b[0])) / max(min(a[2] - a[0], b[2] - b[0]), 1e-9)
     height = max(a[3] - a[1], 1e-9)
     bite, rise, below = (a[3] - b[1]) / height, (b[1] - a[1]) / height, (b[3] - a[3]) / height
-    is_stack = overlap >= STACK_OVERLAP and STACK_BITE[0] <= bite <= STACK_BITE[1] and rise >= STACK_RISE and below > 0
+    is_bitten = rules.least_bite <= bite <= rules.most_bite
+    is_stack = overlap >= rules.stack_overlap and is_bitten and rise >= rules.stack_rise and below > 0
     return STACK_TRUST * min(1.0, overlap) if is_stack else 0.0
