@@ -15,8 +15,6 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vlm_robot.errors import ConfigError, name_nearest
 from vlm_robot.language.description_reader import ReaderConfig
 from vlm_robot.language.language_loading import LanguageConfig
@@ -31,6 +29,7 @@ from vlm_robot.perception.tagging import TaggingConfig
 from vlm_robot.perception.vilt import ViltConfig
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
 from vlm_robot.planning.planners import PlannerConfig
+from vlm_robot.resources import read_yaml
 from vlm_robot.scene.association import TrackerConfig
 from vlm_robot.scene.memory import MemoryConfig
 from vlm_robot.skills.motions import SkillConfig
@@ -87,12 +86,7 @@ def load_config(path: Path | None) -> AgentConfig:
     """
     if path is None:
         return AgentConfig()
-    try:
-        data = yaml.safe_load(Path(path).read_text()) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings '{path}': {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"'{path}' is not YAML: {error}") from error
+    data = read_yaml(path, ConfigError, 'the settings') or {}
     if isinstance(data, Mapping) and any(str(key).startswith('/') for key in data):
         data = _read_ros_parameters(data, str(path))
     return override(AgentConfig(), data, str(path))

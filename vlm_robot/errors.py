@@ -73,8 +73,11 @@ class PerceptionError(VlmRobotError):
     """Frames or detections that stopped coming."""
 
 
+LONGEST_NAME = 100  # letters of an unknown name that are looked at
+
+
 def name_nearest(asked: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` or, failing that, the list of known names."""
     names = sorted(known)
-    near = difflib.get_close_matches(asked, names, n=1)
+    near = difflib.get_close_matches(asked[:LONGEST_NAME], names, n=1)  # its time grows with the square of the length
     return f"; did you mean '{near[0]}'?" if near else f'; known: {names}'

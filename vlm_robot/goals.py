@@ -116,6 +116,8 @@ def parse_goal(data: Any) -> Goal:
     spec = PREDICATES[key]
     if not isinstance(value, list) or not spec.least <= len(value) <= spec.most:
         raise ScenarioError(f"'{key}' takes {spec.least} to {spec.most} arguments, got {value!r}")
+    if not all(isinstance(name, str) for name in value[: spec.count_names(len(value))]):
+        raise ScenarioError(f"'{key}' takes the names of things, got {value!r}")
     if spec.is_place(value[-1]):
         return Goal('is', condition=Condition(key, tuple(value)))
     raise ScenarioError(f"no {spec.place} '{value[-1]}'{name_nearest(str(value[-1]), PLACES[spec.place])}")

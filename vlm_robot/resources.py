@@ -8,14 +8,18 @@ in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 import os
 from pathlib import Path
 import sys
+from typing import Any
 
-from vlm_robot.errors import ConfigError, name_nearest, ScenarioError
+import yaml
+
+from vlm_robot.errors import ConfigError, name_nearest, ScenarioError, VlmRobotError
 
 PACKAGE = 'vlm_robot'
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 4_000_000, 100_000, 50  # of a YAML file; aliases count as often as they stand
 
 
 def list_roots() -> list[Path]:
@@ -60,6 +64,42 @@ def find_scenario(name: str, others: Iterable[str] = ()) -> Path:
         known = sorted([*(p.stem for p in folder.glob('*.yaml')), *others])
         raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {known} or a YAML file")
     return folder / f'{name}.yaml'
+
+
+def read_yaml(path: Path, error: type[VlmRobotError], what: str) -> Any:
+    """
+    Return the data of a YAML file; tags that name code are refused, and so are aliases that grow without end.
+
+    :param error: what is raised, with the name of the file, where it cannot be read; ``what`` names its content.
+    """
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise error(f"cannot read {what} '{path}': it is no ordinary file")
+        with Path(path).open('rb') as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise error(f"cannot read {what} '{path}': it has more than {MOST_BYTES} bytes")
+        data = yaml.safe_load(text.decode('utf-8-sig'))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise error(f"cannot read {what} '{path}': {fault}") from fault
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as fault:
+        raise error(f"'{path}' is not YAML: {fault}") from fault
+    if _count(data, {}) > MOST_VALUES:
+        raise error(f"'{path}' holds more than {MOST_VALUES} values, is nested deeper than {MOST_DEPTH} or in itself")
+    return data
+
+
+def _count(data: Any, known: dict[int, int], depth: int = 0) -> int:
+    """Return how many values there are, those behind aliases each time; too many where it holds itself."""
+    if not isinstance(data, (list, Mapping, set)):
+        return 1
+    if depth > MOST_DEPTH:
+        return MOST_VALUES + 1
+    if id(data) not in known:
+        known[id(data)] = MOST_VALUES + 1  # until it is counted: met again before that, it is inside itself
+        parts = [*data.keys(), *data.values()] if isinstance(data, Mapping) else list(data)
+        known[id(data)] = 1 + sum(_count(part, known, depth + 1) for part in parts)
+    return known[id(data)]
 
 
 def _roots() -> Iterator[Path]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+import reprlib
 from typing import Any
-
-import yaml
 
 from vlm_robot.datatypes import Plan, Scene
 from vlm_robot.errors import name_nearest, ScenarioError
@@ -20,7 +20,7 @@ from vlm_robot.evaluation.kitchen_goals import KitchenGoal, parse_kitchen_goal, 
 from vlm_robot.kitchen_vocabulary import DRAWER, USER
 from vlm_robot.planning.kitchen import build_kitchen, is_open
 from vlm_robot.planning.kitchen_expert import Goal, plan_kitchen
-from vlm_robot.resources import find
+from vlm_robot.resources import find, read_yaml
 
 FAMILIES = ('primitive', 'nouns', 'verbs', 'structured', 'embodiment', 'crowd', 'long')
 # SayCan, mock kitchen, share of plans and of executions rated successful; the sizes are the same as here
@@ -55,8 +55,18 @@ def load_instructions() -> tuple[Instruction, ...]:
 
     :raises ScenarioError: the file names unknown families, places or goals.
     """
-    data = yaml.safe_load(find('sim/kitchen/instructions.yaml').read_text())
-    return tuple(_read(number, item) for number, item in enumerate(data))
+    return read_instructions(find('sim/kitchen/instructions.yaml'))
+
+
+def read_instructions(path: Path) -> tuple[Instruction, ...]:
+    """Return the instructions of a file in order; raise ScenarioError that names the file and the fault."""
+    data = read_yaml(path, ScenarioError, 'the kitchen instructions')
+    if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
+        raise ScenarioError(f"'{path}' must be a list of mappings with keys {sorted(_KEYS)}, got {reprlib.repr(data)}")
+    try:
+        return tuple(_read(number, item) for number, item in enumerate(data))
+    except (KeyError, TypeError, ValueError, LookupError, AttributeError) as error:
+        raise ScenarioError(f"'{path}': {type(error).__name__}: {error}") from error
 
 
 def _read(number: int, item: Mapping[str, Any]) -> Instruction:

@@ -62,9 +62,11 @@ def check_sentence(sentence: str, max_chars: int = 500) -> str:
     """
     Return the sentence on one line.
 
-    :raises SentenceError: it is empty, too long or has no letters.
+    :raises SentenceError: it is empty, too long, has no letters or holds what is no text.
     """
     words = ' '.join(sentence.split())
+    if any('\ud800' <= letter <= '\udfff' for letter in words):  # from arguments that are no UTF-8
+        raise SentenceError(f'the sentence is no valid text (UTF-8): {words[:40]!a}; type it again, {EXAMPLE}')
     if not words:
         raise SentenceError(f'the sentence is empty; say what shall be done, {EXAMPLE}')
     if len(words) > max_chars:

@@ -19,6 +19,7 @@ _OPENING = re.compile(r'^(?:(?:stop|wait|no|halt|hold on|hang on|sorry|actually|
 
 def flatten(words: str) -> str:
     """Return what somebody said on one line of at most MAX_CHARS characters."""
+    words = words.encode('utf-8', 'ignore').decode()  # half surrogates come from arguments that are no UTF-8
     return ' '.join(words.split())[:MAX_CHARS].strip()
 
 
@@ -35,7 +36,7 @@ def take_answer(sentence: str, question: Question, answer: str) -> str:
     """
     words = flatten(answer).rstrip('.!')
     named = {choice.lower(): choice for choice in question.choices}
-    if words.isdigit() and 1 <= int(words) <= len(question.choices):
+    if words.isdecimal() and 1 <= int(words) <= len(question.choices):
         words = question.choices[int(words) - 1]
     bare = re.sub(r'^the\s+', '', words.lower())
     if bare in named:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from vlm_robot.datatypes import Decision, OptionScore, Relation, Scene, SceneObject, SkillResult, Step, StepRecord
 from vlm_robot.errors import ConfigError, name_nearest, PlanError
@@ -26,6 +25,7 @@ from vlm_robot.planning.program import format_program, parse_program
 from vlm_robot.planning.program_prompt import Turn
 from vlm_robot.planning.prompt import begin, observe, write_prompt
 from vlm_robot.planning.symbolic import apply
+from vlm_robot.resources import read_yaml
 
 PROMPTS = Path(__file__).resolve().parent / 'prompts'
 KEYS = ('sentence', 'objects', 'program', 'steps', 'relations', 'held')
@@ -71,10 +71,7 @@ def load_examples(folder: Path = PROMPTS) -> tuple[WorkedExample, ...]:
 
 
 def _read_file(path: Path) -> list[WorkedExample]:
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"prompt library '{path}' cannot be read: {error}") from error
+    data = read_yaml(path, ConfigError, 'the prompt library')
     if not isinstance(data, list):
         raise ConfigError(f"prompt library '{path}' must be a list of examples")
     return [_read_example(item, f'{path.name}, example {number}') for number, item in enumerate(data, start=1)]

@@ -16,12 +16,12 @@ import re
 from typing import Any
 
 import numpy as np
-import yaml
 
 from vlm_robot.datatypes import Step
 from vlm_robot.errors import name_nearest, ScenarioError
 from vlm_robot.furniture import DRAWER, PILE, set_opening
 from vlm_robot.goals import Goal, parse_goal
+from vlm_robot.resources import read_yaml
 from vlm_robot.sim.bullet_camera import BulletCamera, CAMERAS, CameraSpec, Lighting
 from vlm_robot.sim.placing import sample_free_points
 from vlm_robot.sim.world import Placement, resting_height, World
@@ -57,6 +57,13 @@ class Jitter:
 
     camera: float = 0.01
     light: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number from 0 to 1."""
+        for name in ('camera', 'light'):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+                raise ScenarioError(f'jitter.{name} is {value!r}; allowed: 0 to 1')
 
 
 @dataclass(frozen=True)
@@ -115,21 +122,16 @@ class Episode:
 
 def load_scenario(path: Path) -> Scenario:
     """Read a scenario file; raise ScenarioError that names the file and the fault."""
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(
-            f"cannot read scenario '{path}': {error}; `vlm-robot evaluate --help` lists them"
-        ) from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"'{path}' is not YAML: {error}") from error
+    data = read_yaml(path, ScenarioError, 'scenario')
     if not isinstance(data, Mapping):
         raise ScenarioError(f"'{path}' must be a mapping with keys {list(READERS)}, got {type(data).__name__}")
     try:
         return _read_scenario(data, Path(path).stem)
     except ScenarioError as error:
         raise ScenarioError(f"scenario '{path}': {error}") from None
-    except (TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ScenarioError(f"scenario '{path}': the key {error} is missing") from error
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
         raise ScenarioError(f"scenario '{path}': {error}") from error
 
 
