@@ -238,9 +238,13 @@ def to_hand_state(
     return msgs.HandState(header=header, moving=moving, held=held, width_m=float(width), pose=pose)
 
 
-def to_joint_state(names: Iterable[str], positions: Iterable[float], stamp: float) -> JointState:
-    """Return joint positions, radians and metres, as a message."""
-    return JointState(header=to_header(stamp, ''), name=list(names), position=[float(value) for value in positions])
+def to_joint_state(
+    names: Iterable[str], positions: Iterable[float], stamp: float, velocities: Iterable[float] = ()
+) -> JointState:
+    """Return joint positions, radians and metres, and velocities, the same per second, as a message."""
+    message = JointState(header=to_header(stamp, ''), name=list(names))
+    message.position, message.velocity = ([float(value) for value in values] for values in (positions, velocities))
+    return message
 
 
 def fill_world_state(message: GetWorldState.Response, labels: dict[str, str], poses: dict, held: str) -> None:

@@ -101,7 +101,8 @@ class SimNode(Node):
             self._clock_topic.publish(Clock(clock=conversions.to_stamp(now)))
         if self._is_due('joints', now, config.joint_rate):
             joints = table.arm.joint_states()
-            self._joints.publish(conversions.to_joint_state(joints.names, joints.positions, now))
+            state = conversions.to_joint_state(joints.names, joints.positions, now, joints.velocities)
+            self._joints.publish(state)
             header = conversions.to_header(now, self._frame(conversions.BASE_FRAME))
             self._tool.publish(conversions.to_pose_stamped(table.arm.tcp_pose(), header))
         if time.monotonic() >= self._next_render:
