@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
-from vlm_robot.errors import MotionError
 from vlm_robot.nodes.graph import Graph, GraphConfig
 from vlm_robot.nodes.task_client import TaskClient
 
@@ -26,19 +24,7 @@ def client(tmp_path_factory):
     graph = Graph(GraphConfig(tmp_path_factory.mktemp('graph'), ('kitchen', 'planner'), parameters=parameters))
     with graph, TaskClient(graph.domain, cameras=()) as client:
         graph.wait_until_ready(client, 300.0)
-        wait_for_planner(client, 200.0)
         yield client
-
-
-def wait_for_planner(client, timeout):
-    """Wait until the planner takes sentences: it answers none while it loads its model."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        with contextlib.suppress(MotionError):
-            if client.send('go to the table', plan_only=True).status == 'done':
-                return
-        time.sleep(1.0)
-    pytest.fail(f'no plan within {timeout} s')
 
 
 def place_of(client, name):

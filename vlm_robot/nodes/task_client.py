@@ -36,6 +36,7 @@ from vlm_robot_interfaces.srv import AnswerQuestion, GetWorldState, LoadScenario
 
 CAMERAS = ('front', 'top')
 ASK_AGAIN = 5.0  # wall-clock seconds after which a planner that did not tell its state is asked again
+FRESH = 1.0  # wall-clock seconds for which it counts that the planner said to be active
 SERVICE_TIMEOUT = 30.0  # wall-clock seconds
 
 
@@ -81,7 +82,7 @@ class TaskClient:
         self._on_record: Callable[[StepRecord], None] | None = None
         self._passed, self._lock = 0, threading.Lock()
         self._asked: Future | None = None  # what state the planner is in
-        self._asked_at, self._planner_state = 0.0, ''
+        self._asked_at, self._active_at = 0.0, float('-inf')  # wall-clock seconds
         self._cameras = tuple(cameras)
         self._connect()
         self._executor = MultiThreadedExecutor(num_threads=3, context=self.context)
@@ -187,16 +188,17 @@ class TaskClient:
         return missing + ([] if self.scene.stamp > 0 else ['scene'])
 
     def _is_planner_active(self) -> bool:
-        """Return what the planner said last, and ask again; it takes no sentence while it loads."""
+        """Return whether the planner said so just now, and ask again; it takes no sentence while it loads."""
         asked, now = self._asked, time.monotonic()
         if asked is not None and asked.done():
-            self._planner_state, self._asked = asked.result().current_state.label, None
+            self._active_at = now if asked.result().current_state.label == 'active' else float('-inf')
+            self._asked = None
         elif asked is not None and now - self._asked_at > ASK_AGAIN:
             asked.cancel()
-            self._planner_state, self._asked = '', None
+            self._asked = None
         if self._asked is None and self._state.service_is_ready():
             self._asked, self._asked_at = self._state.call_async(GetState.Request()), now
-        return self._task.server_is_ready() and self._planner_state == 'active'
+        return self._task.server_is_ready() and now - self._active_at < FRESH
 
     def _check(self) -> None:
         if self._cancel.is_set():
