@@ -19,7 +19,16 @@ import typer
 
 from vlm_robot.console import console, errors, tabulate_benchmark, tell_end
 from vlm_robot.errors import VlmRobotError
-from vlm_robot.evaluation import bench_sight, commands, detecting, kitchen_commands, looking, recalling, talking
+from vlm_robot.evaluation import (
+    bench_sight,
+    commands,
+    detecting,
+    fault_commands,
+    kitchen_commands,
+    looking,
+    recalling,
+    talking,
+)
 from vlm_robot.resources import find_scenario
 from vlm_robot.training import clip_commands, clipseg_commands, pixel_llm_commands, placing_commands, vilt_commands
 
