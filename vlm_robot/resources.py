@@ -56,11 +56,14 @@ def find_scenario(name: str, others: Iterable[str] = ()) -> Path:
     :param others: further names that whoever asks understands; the message lists them.
     :raises ScenarioError: there is none of that name; the message lists what exists.
     """
-    path = Path(name)
-    if path.suffix in ('.yaml', '.yml') or path.is_file():
-        return path
-    folder = find('sim/scenarios')
-    if not (folder / f'{name}.yaml').is_file():
+    path, folder = Path(name), find('sim/scenarios')
+    try:
+        if path.suffix in ('.yaml', '.yml') or path.is_file():
+            return path
+        is_known = (folder / f'{name}.yaml').is_file()
+    except (OSError, ValueError):  # too long for a path, or with a zero byte
+        name, is_known = name[:100], False
+    if not is_known:
         known = sorted([*(p.stem for p in folder.glob('*.yaml')), *others])
         raise ScenarioError(f"no scenario '{name}'{name_nearest(name, known)}; known: {known} or a YAML file")
     return folder / f'{name}.yaml'

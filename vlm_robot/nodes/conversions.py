@@ -118,6 +118,11 @@ def from_point(point: Point | Vector3) -> tuple[float, float, float]:
     return (point.x, point.y, point.z)
 
 
+def is_finite(*values: float) -> bool:
+    """Return whether all of them are numbers that can be reckoned with."""
+    return bool(np.isfinite(values).all())
+
+
 def to_vector(v: Iterable[float]) -> Vector3:
     """Return three numbers as a vector."""
     x, y, z = (float(value) for value in v)
@@ -181,13 +186,13 @@ def from_detection(message: msgs.Detection) -> Detection:
 
 
 def from_detections(message: msgs.DetectionArray) -> list[LiftedDetection]:
-    """Return those detections that have a place in the world."""
+    """Return those detections that have a place in the world; one of numbers that are none is no place."""
     return [
         LiftedDetection(
             from_detection(item), from_point(item.position), from_point(item.size), item.yaw, message.camera
         )
         for item in message.detections
-        if item.has_position
+        if item.has_position and is_finite(*from_point(item.position), *from_point(item.size), item.yaw, item.score)
     ]
 
 
@@ -213,7 +218,7 @@ def to_scene(scene: Scene, text: str, frame: str = BASE_FRAME) -> msgs.Scene:
 
 
 def from_scene(message: msgs.Scene) -> Scene:
-    """Return the scene of a message."""
+    """Return the scene of a message, without things whose place or size is no number."""
     objects = tuple(
         SceneObject(
             item.name,
@@ -225,6 +230,7 @@ def from_scene(message: msgs.Scene) -> Scene:
             to_seconds(item.last_seen),
         )
         for item in message.objects
+        if is_finite(*from_point(item.position), *from_point(item.size), item.yaw)
     )
     relations = tuple(Relation(r.subject, r.predicate, r.object) for r in message.relations)
     return Scene(objects, relations, message.held, to_seconds(message.header.stamp))

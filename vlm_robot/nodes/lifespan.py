@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from typing import NoReturn
 
 import rclpy
@@ -87,14 +88,22 @@ def spin(node: Node, threads: int) -> None:
     executor.add_node(node)
     threading.Thread(target=start, daemon=True).start()
     while not stop.is_set() and rclpy.ok():
-        executor.spin_once(timeout_sec=PERIOD)
+        _spin_once(executor, node)
     closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
     closing.start()
     deadline = time.monotonic() + CLOSE_TIMEOUT
     while closing.is_alive() and time.monotonic() < deadline:
-        executor.spin_once(timeout_sec=PERIOD)
+        _spin_once(executor, node)
     if failures:
         raise failures[0]
+
+
+def _spin_once(executor: MultiThreadedExecutor, node: Node) -> None:
+    """Serve what waits; what a callback could not bear is told, and does not end the node."""
+    try:
+        executor.spin_once(timeout_sec=PERIOD)
+    except Exception as error:  # of a callback: one bad message must not take the robot's eyes or hands away
+        node.get_logger().error(f'a callback failed: {"".join(traceback.format_exception(error))}')
 
 
 def bring_up(node: Node) -> None:

@@ -20,6 +20,7 @@ from vlm_robot.errors import ConfigError
 from vlm_robot_interfaces.srv import AnswerQuestion
 
 UNASKED = 0  # number of words that answer nothing
+MOST_WORDS = 2000  # letters that wait to be heard; the newest count
 POLL = 0.05  # seconds between two looks whether the task was cancelled
 
 
@@ -94,7 +95,7 @@ class QuestionDesk:
             response.message = self._refuse(request.question_id, request.answer)
             response.success = not response.message
             if response.success and request.question_id == UNASKED:
-                self._words = f'{self._words} {request.answer}'.strip()
+                self._words = f'{self._words} {request.answer}'.strip()[-MOST_WORDS:]
             elif response.success:
                 self._answer = request.answer
                 self._news.notify_all()

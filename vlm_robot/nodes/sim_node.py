@@ -8,7 +8,7 @@ publish has the same names and types, so that the other nodes cannot tell the di
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import threading
 import time
 
@@ -24,6 +24,7 @@ from vlm_robot.errors import ConfigError, MotionBlocked, MotionError, VlmRobotEr
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.sim_thread import SimThread, Table
+from vlm_robot.robot.safety import check_gripper, check_pose, check_speed, SafetyConfig
 from vlm_robot.sim.bullet_arm import Motion
 from vlm_robot_interfaces.action import MoveArm, MoveGripper
 from vlm_robot_interfaces.srv import GetWorldState, LoadScenario
@@ -42,6 +43,7 @@ class SimNodeConfig:
     joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
     clock_rate: float = 25.0  # Hz of simulated time
     namespace_frames: str = ''  # put before every frame id, for example 'left/'
+    limits: SafetyConfig = field(default_factory=SafetyConfig)  # what the arm's driver refuses, whoever asks
 
     def __post_init__(self) -> None:
         """Refuse rates that cannot be."""
@@ -150,7 +152,9 @@ class SimNode(Node):
         def start(table: Table) -> Motion:
             if goal.home:
                 return table.arm.start_home()
-            return table.arm.start_move(conversions.from_pose(goal.pose), goal.speed or DEFAULT_SPEED)
+            T, speed = conversions.from_pose(goal.pose), round(goal.speed, 6) or DEFAULT_SPEED  # as of widths below
+            _refuse(check_pose(T, self.config.limits) or check_speed(speed, self.config.limits))
+            return table.arm.start_move(T, speed)
 
         self._carry_out(handle, start, result)
         result.pose = conversions.to_pose(self.sim.call(lambda table: table.arm.tcp_pose()))
@@ -158,8 +162,13 @@ class SimNode(Node):
 
     def _move_gripper(self, handle) -> MoveGripper.Result:
         goal, result = handle.request, MoveGripper.Result()
-        width, force = round(goal.width, 6), goal.force or DEFAULT_FORCE  # float32 0.08 is more than 0.08
-        self._carry_out(handle, lambda table: table.arm.start_gripper(width, force), result)
+        width, force = round(goal.width, 6), round(goal.force, 6) or DEFAULT_FORCE  # float32 0.08 is more than 0.08
+
+        def start(table: Table) -> Motion:
+            _refuse(check_gripper(width, force, self.config.limits))
+            return table.arm.start_gripper(width, force)
+
+        self._carry_out(handle, start, result)
         result.width = float(self.sim.call(lambda table: table.arm.gripper_width()))
         return result
 
@@ -213,6 +222,11 @@ class SimNode(Node):
     def _change(self, config: SimNodeConfig) -> None:
         self.config = config
         self.sim.real_time_factor = config.real_time_factor
+
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise MotionError(reason)
 
 
 def _create_tf_publisher(node: Node):
