@@ -26,3 +26,9 @@ def load_interfaces(module: str, who: str) -> Any:
             f'{who} needs the package {package}, which this Python does not find ({error}); install it '
             f"('apt install {apt}'), source the ROS installation, or choose another adapter"
         ) from error
+
+
+def name_constant(kind: type, value: int) -> str:
+    """Return the name of a message's constant, for example ``NO_IK_SOLUTION``; the number where it has none."""
+    names = [name for name in dir(kind) if name.isupper() and getattr(kind, name) == value]
+    return names[0] if names else f'code {value}'

@@ -65,7 +65,7 @@ class JointWatch:
     """Joint positions by name; one topic may carry arm and gripper in messages of their own."""
 
     def __init__(self, node: Node, topic: str, silence: float):
-        """Listen to a JointState topic. ``silence``: wall-clock seconds without a message until the robot counts as gone."""
+        """Listen to JointState. ``silence``: wall-clock seconds without a message until the robot counts as gone."""
         self.topic, self.silence = topic, silence
         self._news = threading.Condition()
         self._positions: dict[str, float] = {}

@@ -140,6 +140,7 @@ class RobotConfig:
     pose_topic: str = ''  # geometry_msgs/PoseStamped of the tool in the base frame; empty: the Panda's kinematics
     silence: float = 10.0  # s of the wall clock without joint states until the robot counts as gone
     server_timeout: float = 5.0  # s of the wall clock that a server may take to appear and to answer
+    motion_timeout: float = 120.0  # s of the wall clock after which a motion that does not end is cancelled
     ros2_control: Ros2ControlConfig = field(default_factory=Ros2ControlConfig)
     moveit: MoveItConfig = field(default_factory=MoveItConfig)
     gripper: GripperConfig = field(default_factory=GripperConfig)
@@ -151,7 +152,7 @@ class RobotConfig:
             raise ConfigError(f"robot.adapter is '{self.adapter}'{name_nearest(self.adapter, ADAPTERS)}")
         if self.base not in BASES:
             raise ConfigError(f"robot.base is '{self.base}'{name_nearest(self.base, BASES)}")
-        _need_positive(self, 'robot', ('silence', 'server_timeout'))
+        _need_positive(self, 'robot', ('silence', 'server_timeout', 'motion_timeout'))
         if len(self.joints) != len(self.home):
             raise ConfigError(f'robot.home has {len(self.home)} angles for {len(self.joints)} joints; one for each')
         if self.needs_panda and not _is_panda_posture(self.home):

@@ -17,9 +17,11 @@ from std_msgs.msg import Header
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
+from vlm_robot.nodes.base_desk import BaseDesk
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
-from vlm_robot.nodes.ros_arm import RosArm
-from vlm_robot.robot.safety import SafeArm
+from vlm_robot.nodes.nav2_base import Nav2Base
+from vlm_robot.nodes.robot_adapter import build_arm
+from vlm_robot.nodes.robot_config import RobotConfig
 from vlm_robot.skills.execution import execute, held_after
 from vlm_robot.skills.motions import SkillConfig
 from vlm_robot_interfaces.action import ExecuteSkill
@@ -32,9 +34,10 @@ BUSY = 'another skill is running; cancel it or wait for its end'
 
 @dataclass(frozen=True)
 class SkillNodeConfig:
-    """The numbers of the skills and the limits of the arm."""
+    """The numbers of the skills, the limits of the arm, and the servers that move it."""
 
     skills: SkillConfig = field(default_factory=SkillConfig)
+    robot: RobotConfig = field(default_factory=RobotConfig)
 
 
 class SkillNode(Node):
@@ -48,9 +51,14 @@ class SkillNode(Node):
         self._busy, self._closing = threading.Lock(), threading.Event()
         self._handle, self._telling = None, threading.Lock()
         group = ReentrantCallbackGroup()
-        self.arm = SafeArm(RosArm(self, group, self._tell_motion), self.config.skills.safety)
+        robot = self.config.robot
+        self.arm = build_arm(self, group, robot, self.config.skills.safety, self._tell_motion)
+        self._base: BaseDesk | None = None
+        if robot.base == 'nav2':
+            self._base = BaseDesk(self, group, Nav2Base(self, group, robot), robot.nav2, self._busy)
         self._hand = self.create_publisher(HandState, 'hand_state', alive_qos(5, latched=True))
-        self._scene_sign = LifeSign(self, SceneMessage, 'scene', self._on_scene, latched=True, group=group)
+        in_order = MutuallyExclusiveCallbackGroup()  # an older scene must not overtake a newer one
+        self._scene_sign = LifeSign(self, SceneMessage, 'scene', self._on_scene, latched=True, group=in_order)
         self.create_subscription(
             Header, 'world_changed', self._forget, reliable_qos(1, latched=True), callback_group=group
         )
@@ -68,6 +76,8 @@ class SkillNode(Node):
         """Stop the arm and let the running skill return."""
         self._closing.set()
         self.arm.stop()
+        if self._base is not None:
+            self._base.close()
         with self._busy:  # the running skill has ended
             pass
 
@@ -86,17 +96,16 @@ class SkillNode(Node):
         return plan_conversions.to_skill_result(result, self._now() - start)
 
     def _carry_out(self, step: Step, handle) -> SkillResult:
+        def is_cancelled() -> bool:
+            return handle.is_cancel_requested or self._closing.is_set()
+
+        if step.skill == 'go_to' and self._base is not None:
+            return self._base.go_to(step.destination, is_cancelled)
         scene, self._moving = self._scene, True
         self._publish_hand()  # from now on pictures show a moving arm
         self.get_logger().info(f'{step.skill} {step.target} {step.destination}'.rstrip())
         try:
-            result = execute(
-                step,
-                scene,
-                self.arm,
-                self.config.skills,
-                lambda: handle.is_cancel_requested or self._closing.is_set(),
-            )
+            result = execute(step, scene, self.arm, self.config.skills, is_cancelled)
             self._held = held_after(step, self._held, self.arm.gripper_width(), self.config.skills)
         except VlmRobotError as error:
             result = SkillResult(False, str(error))

@@ -76,16 +76,23 @@ class BulletArm:
         :raises MotionError: another motion runs, or a point of the line cannot be reached; nothing moved.
         """
         self._refuse_while_moving()
-        q = self._positions()
-        plan = plan_line(q, np.asarray(T_base_tcp, float), speed)
-        self._descends = T_base_tcp[2, 3] < panda.solve_forward(q)[0][2, 3] - 0.001
-        return self._begin('the move', plan)
+        return self.follow(plan_line(self._positions(), np.asarray(T_base_tcp, float), speed), 'the move')
 
     def start_home(self) -> Motion:
         """Begin the way home, straight in joint space; raise MotionError while another motion runs."""
         self._refuse_while_moving()
-        self._descends = False
-        return self._begin('the way home', plan_joint_move(self._positions(), self.home_posture))
+        return self.follow(plan_joint_move(self._positions(), self.home_posture), 'the way home')
+
+    def follow(self, trajectory: Trajectory, what: str = 'the trajectory') -> Motion:
+        """Begin a trajectory, whoever planned it; raise MotionError while another motion runs."""
+        self._refuse_while_moving()
+        goal = panda.solve_forward(trajectory.at(trajectory.duration)[0])[0]
+        self._descends = goal[2, 3] < self.tcp_pose()[2, 3] - 0.001
+        times = TIME_STEP * np.arange(1, np.ceil(trajectory.duration / TIME_STEP) + 1)
+        self._goals, self._velocities = trajectory.sample(times)
+        self._ticks = 0
+        self._move = Motion(what)
+        return self._move
 
     def start_gripper(self, width: float, force: float = 20.0) -> Motion:
         """
@@ -219,13 +226,6 @@ class BulletArm:
         motion, self._grip = self._grip, None
         assert motion is not None
         motion.end(error, cancelled=cancelled)
-
-    def _begin(self, what: str, trajectory: Trajectory) -> Motion:
-        times = TIME_STEP * np.arange(1, np.ceil(trajectory.duration / TIME_STEP) + 1)
-        self._goals, self._velocities = trajectory.sample(times)
-        self._ticks = 0
-        self._move = Motion(what)
-        return self._move
 
     def _refuse_while_moving(self) -> None:
         if self._move is not None:
