@@ -19,12 +19,10 @@ from typing import Any
 
 import yaml
 
-from vlm_robot.config import load_config
 from vlm_robot.datatypes import Plan, Question, Relation, Scene, SceneObject
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.evaluation.bad_inputs import break_data, make_numbers, make_text, make_value, make_yaml
 from vlm_robot.evaluation.kitchen_instructions import load_instructions, read_instructions
-from vlm_robot.evaluation.report import read_runs
 from vlm_robot.goals import parse_goal
 from vlm_robot.language.language_model import ScriptedLanguageModel
 from vlm_robot.perception.tree_prompts import format_tree, parse_tree
@@ -219,6 +217,8 @@ def in_file(data: bytes, read: Callable[[Path], Any], name: str = 'input.yaml') 
 
 
 def _feed_settings(data: bytes) -> str:
+    from vlm_robot.config import load_config  # brings torch
+
     config = in_file(data, load_config)
     numbers = [config.skills.safety.x_min, config.skills.safety.z_min, config.skills.safety.max_speed]
     require(all(isinstance(n, float) and math.isfinite(n) for n in numbers), 'settings made limits that are no numbers')
@@ -238,6 +238,8 @@ def _feed_instructions(data: bytes) -> str:
 
 
 def _feed_results(data: bytes) -> str:
+    from vlm_robot.evaluation.report import read_runs  # brings matplotlib
+
     in_file(data, lambda path: read_runs([path.parent]), 'run.json')
     return ''
 
