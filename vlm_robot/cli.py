@@ -53,10 +53,9 @@ app.command()(talking.plan)
 app.command()(talking.decide)
 app.command()(talking.chat)
 app.command()(detecting.detect)
-for look in (
-    looking.segment, looking.ground, looking.caption, looking.describe, looking.ask, looking.classify, looking.retrieve,
-):  # fmt: skip
+for look in (looking.segment, looking.ground, looking.caption, looking.describe, looking.ask, looking.classify):
     app.command()(look)
+app.command()(recalling.retrieve)
 app.command()(recalling.recall)
 train_app.command('clip')(clip_commands.train_clip)
 measure_app.command('clip')(clip_commands.measure_clip)

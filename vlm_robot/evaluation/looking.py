@@ -1,7 +1,7 @@
 """
 The commands that look at one picture: ``segment``, ``ground``, ``caption``, ``describe``, ``ask``, ``classify``.
 
-``retrieve`` looks at many. Models are imported when a command runs, so that ``--help`` is instant; each command loads
+Models are imported when a command runs, so that ``--help`` is instant; each command loads
 only what it needs. What is read in a picture or said about it is shown, never followed.
 """
 
@@ -16,9 +16,18 @@ import typer
 from vlm_robot.console import console
 from vlm_robot.datatypes import GroundedCaption, Mask
 from vlm_robot.errors import ImageError
-from vlm_robot.evaluation.sight_options import ConfigFile, Image, Json, Model, Out, parse_box, read_settings, save
+from vlm_robot.evaluation.sight_options import (
+    ConfigFile,
+    Image,
+    Json,
+    Model,
+    Out,
+    parse_box,
+    parse_point,
+    read_settings,
+    save,
+)
 
-ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 TEMPLATES = ('{}', 'a photo of a {}')
 
 
@@ -31,6 +40,9 @@ def segment(  # noqa: PLR0913 -- one argument per option
     example_box: Annotated[
         str, typer.Option('--example-box', help='Where it is in that picture: x0,y0,x1,y1 in pixels.')
     ] = '',
+    mix: Annotated[
+        float | None, typer.Option(min=0, max=1, help='Join words and example into one prompt; the share of the words.')
+    ] = None,
     model: Model = '',
     out: Out = None,
     masks: Annotated[Path | None, typer.Option(help='Folder for one black-and-white picture a query.')] = None,
@@ -38,21 +50,22 @@ def segment(  # noqa: PLR0913 -- one argument per option
     config: ConfigFile = None,
 ) -> None:
     """
-    Show which pixels words name; or what an example picture shows.
+    Show which pixels words name; or what an example picture shows; or both together.
+
+    The example is cut out, what surrounds it blurred and darkened.
 
     Example: vlm-robot segment frame.png --query "red block" --query "green bowl" --out masks.png
+
+    Example: vlm-robot segment frame.png --example other.png --example-box 120,80,160,121 -q "red block" --mix 0.5
     """
     if not (query or example):
         raise ImageError('say whose pixels to show: --query TEXT or --example IMAGE with --example-box')
+    if mix is not None and not (query and example):
+        raise ImageError('--mix joins words and an example: give --query and --example, too')
     from vlm_robot.annotation import read_image, write_image
     from vlm_robot.perception.clipseg import ClipSegSegmenter
-    from vlm_robot.perception.visual_prompts import PicturePrompt
 
-    rgb, prompts = read_image(image), list(query or [])
-    if example:
-        shown = read_image(example)
-        box = parse_box(example_box) if example_box else (0.0, 0.0, float(shown.shape[1]), float(shown.shape[0]))
-        prompts.append(PicturePrompt(shown, box))  # type: ignore[arg-type]
+    rgb, prompts = read_image(image), _make_prompts(query or [], example, example_box, mix)
     segmenter = ClipSegSegmenter(read_settings(config, 'segmenter', model))
     found = segmenter.segment(rgb, prompts)
     rows = [_describe_mask(item) for item in found]
@@ -64,6 +77,20 @@ def segment(  # noqa: PLR0913 -- one argument per option
             write_image((item.mask[..., None] * 255).repeat(3, 2).astype('uint8'), masks / f'{number}.png')
     _draw(out, 'draw_masks', rgb, found)
     save({'image': str(image), 'model': segmenter.name, 'masks': rows}, json_file)
+
+
+def _make_prompts(query: list[str], example: Path | None, box: str, mix: float | None) -> list[Any]:
+    """Return the words, then the example; or one prompt a word that says both."""
+    if example is None:
+        return list(query)
+    from vlm_robot.annotation import read_image
+    from vlm_robot.perception.visual_prompts import PicturePrompt
+
+    shown = read_image(example)
+    place = parse_box(box) if box else (0.0, 0.0, float(shown.shape[1]), float(shown.shape[0]))
+    if mix is None:
+        return [*query, PicturePrompt(shown, place)]
+    return [PicturePrompt(shown, place, text=words, text_share=mix) for words in query]
 
 
 def ground(
@@ -95,9 +122,10 @@ def ground(
     save({'image': str(image), 'model': grounder.name, 'phrase': phrase, 'detections': rows}, json_file)
 
 
-def caption(
+def caption(  # noqa: PLR0913 -- one argument per option
     image: Image,
     box: Annotated[str, typer.Option(help='Only this part of the picture: x0,y0,x1,y1 in pixels.')] = '',
+    point: Annotated[str, typer.Option(help='Only what is at this place: x,y in pixels.')] = '',
     dense: Annotated[bool, typer.Option('--dense', help='One caption for every thing that is found.')] = False,
     model: Model = '',
     out: Out = None,
@@ -110,15 +138,20 @@ def caption(
     Example: vlm-robot caption frame.png --out caption.png
 
     Example: vlm-robot caption frame.png --box 120,80,160,121
+
+    Example: vlm-robot caption frame.png --point 140,100
     """
     from vlm_robot.annotation import read_image
 
-    region = parse_box(box) if box else None
-    if region and dense:
-        raise ImageError('--box asks about one region, --dense about all: give one of them')
+    region, place = parse_box(box) if box else None, parse_point(point) if point else None
+    if sum(map(bool, (region, place, dense))) > 1:
+        raise ImageError('--box asks about one region, --point about one place, --dense about all: give one of them')
     rgb = read_image(image)
     grounder = _load_grounder(config, model)
-    found = grounder.caption_dense(rgb) if dense else [grounder.caption(rgb, region)]
+    if dense:
+        found = grounder.caption_dense(rgb)
+    else:
+        found = [grounder.caption_point(rgb, place) if place else grounder.caption(rgb, region)]
     for item in found:
         _tell_caption(item)
     if not found:
@@ -221,52 +254,10 @@ def classify(
     save({'image': str(image), 'model': embedder.name, 'shares': dict(zip(labels, shares, strict=True))}, json_file)
 
 
-def retrieve(  # noqa: PLR0913 -- one argument per option
-    text: Annotated[str, typer.Argument(help='What the pictures should show.')],
-    images: Annotated[list[Path] | None, typer.Argument(help='Pictures to look through.')] = None,
-    folder: Annotated[Path | None, typer.Option(help='Look through all pictures of this folder, too.')] = None,
-    top: Annotated[int, typer.Option(min=1, help='How many to show.')] = 8,
-    model: Model = '',
-    out: Out = None,
-    json_file: Json = None,
-    config: ConfigFile = None,
-) -> None:
-    """
-    Order pictures by how well they fit words, best first.
-
-    Example: vlm-robot retrieve "a red block in a green bowl" --folder out/demo --out best.png
-    """
-    from vlm_robot.annotation import read_image, write_image
-    from vlm_robot.perception.clip_embedder import ClipEmbedder
-    from vlm_robot.sight_annotation import draw_sheet
-
-    paths = [*(images or []), *_list_pictures(folder)]
-    if not paths:
-        raise ImageError(f'no pictures to look through; name some, or --folder with {", ".join(ENDINGS)} in it')
-    pictures = [read_image(path) for path in paths]
-    embedder = ClipEmbedder(read_settings(config, 'clip', model))
-    cosines = embedder.embed_images(pictures) @ embedder.embed_texts([text])[0]
-    order = (-cosines).argsort(kind='stable')[:top]
-    for i in order:
-        console.print(f'{cosines[i]:.3f}  {paths[i]}', highlight=False, markup=False, soft_wrap=True)
-    if out:
-        write_image(draw_sheet([pictures[i] for i in order], [f'{cosines[i]:.2f} {paths[i].name}' for i in order]), out)
-    rows = [{'image': str(paths[i]), 'cosine': float(cosines[i])} for i in order]
-    save({'text': text, 'model': embedder.name, 'images': rows}, json_file)
-
-
 def _load_grounder(config: Path | None, model: str) -> Any:
     from vlm_robot.perception.pixel_llm.grounder import PixelLlm
 
     return PixelLlm(read_settings(config, 'grounder', model))
-
-
-def _list_pictures(folder: Path | None) -> list[Path]:
-    if folder is None:
-        return []
-    if not folder.is_dir():
-        raise ImageError(f"'{folder}' is no folder")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
 
 
 def _describe_mask(item: Mask) -> dict[str, Any]:

@@ -30,6 +30,15 @@ def parse_box(text: str) -> Box:
     return left, top, right, bottom
 
 
+def parse_point(text: str) -> tuple[float, float]:
+    """Return column and row of ``x,y``; raise ImageError where it is no point."""
+    try:
+        column, row = (float(part) for part in text.split(','))
+    except ValueError as error:
+        raise ImageError(f"a point is x,y in pixels, for example 140,100; got '{text}'") from error
+    return column, row
+
+
 def read_settings(config: Path | None, section: str, model: str = '') -> Any:
     """Return one section of the settings, with another model where one is named."""
     from vlm_robot.config import load_config
