@@ -171,7 +171,11 @@ def render(
 
 
 @bench_app.callback(invoke_without_command=True)
-def bench(context: typer.Context, json_file: Json = None) -> None:
+def bench(
+    context: typer.Context,
+    repeats: Annotated[int, typer.Option(min=1, help='Rounds, of which the median counts; 1 only tries it out.')] = 7,
+    json_file: Json = None,
+) -> None:
     """
     Compare speed and scores with what one would use instead, in one run, as ratios; say what sight reaches.
 
@@ -183,9 +187,10 @@ def bench(context: typer.Context, json_file: Json = None) -> None:
         return
     from vlm_robot.evaluation import detection_benchmark, language_benchmark, sight_benchmark
 
-    rows = [*language_benchmark.run(), *detection_benchmark.run(), *sight_benchmark.compare()]
+    rows = [*language_benchmark.run(repeats=min(3, repeats)), *detection_benchmark.run(repeats=repeats)]
+    rows += sight_benchmark.compare(repeats)
     console.print(tabulate_benchmark(rows))
-    targets = sight_benchmark.measure_targets()
+    targets = sight_benchmark.measure_targets(repeats)
     console.print(sight_benchmark.tabulate_targets(targets))
     write_json_file(rows + [item.describe() for item in targets], json_file)
     if not all(item.is_reached for item in targets):
