@@ -7,6 +7,8 @@ mesh has no collision in Bullet. The origin of every body is the centre of its b
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pybullet as p
 from scipy.spatial.transform import Rotation
@@ -46,12 +48,12 @@ def create_block(client: int, colour, position, yaw: float = 0.0) -> int:
 
 def create_bowl(client: int, colour, position, yaw: float = 0.0) -> int:
     """Create an open bowl of BOWL_DIAMETER and BOWL_HEIGHT; ``position`` is the centre of its bounding box."""
-    vertices, indices, normals = build_bowl_surface()
+    vertices, indices, normals = _list_bowl_surface()
     visual = p.createVisualShape(
         p.GEOM_MESH,
-        vertices=vertices.tolist(),
-        indices=indices.ravel().tolist(),
-        normals=normals.tolist(),
+        vertices=vertices,
+        indices=indices,
+        normals=normals,
         rgbaColor=rgba(colour),
         physicsClientId=client,
     )
@@ -87,6 +89,13 @@ def _create_bowl_collision(client: int) -> int:
         collisionFrameOrientations=turns,
         physicsClientId=client,
     )
+
+
+@cache
+def _list_bowl_surface() -> tuple[list, list, list]:
+    """Return the surface as lists, always the same ones: PyBullet never lets go of a list that it is given."""
+    vertices, indices, normals = build_bowl_surface()
+    return vertices.tolist(), indices.ravel().tolist(), normals.tolist()
 
 
 def build_bowl_surface(segments: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
