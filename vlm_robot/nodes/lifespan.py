@@ -25,6 +25,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot.errors import ModelError, VlmRobotError
+from vlm_robot.nodes import heap
 from vlm_robot.nodes.parameters import read_state
 
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
@@ -43,6 +44,7 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
     """
     name, code = 'vlm_robot', 0
     try:
+        heap.limit_heaps()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while a model loads
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
@@ -125,6 +127,7 @@ def bring_up(node: Node) -> None:
 def free_memory() -> None:
     """Give back what models held that nobody refers to any more, on the graphics card too."""
     gc.collect()
+    heap.give_back()
     torch = sys.modules.get('torch')  # a node without models does not load it
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -24,7 +24,7 @@ from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
 from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.language.language_model import LanguageModel
-from vlm_robot.nodes import lifespan, parameters, plan_conversions
+from vlm_robot.nodes import heap, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.change_rules import ChangeRules, When
 from vlm_robot.nodes.journal import Kind
 from vlm_robot.nodes.liveness import reliable_qos
@@ -76,7 +76,7 @@ class PlannerNode(LifecycleNode):
         rules = ChangeRules(self.get_fully_qualified_name(), RULES)
         self.config = parameters.declare(self, PlannerNodeConfig(), rules=rules, on_change=self._change)
         self.planner: Planner | None = None
-        self._model: LanguageModel | None = None
+        self.model: LanguageModel | None = None
         self._busy, self._closing = threading.Lock(), threading.Event()
         group = ReentrantCallbackGroup()
         self.link = RobotLink(self, group, self.config.link)
@@ -104,7 +104,7 @@ class PlannerNode(LifecycleNode):
         """Load the language model."""
         begin, language = time.monotonic(), self.config.language
         try:
-            self._model = load_language_model(choose_language(language) if self._cooks else language)
+            self.model = load_language_model(choose_language(language) if self._cooks else language)
             self.planner = self._build(self.config)
         except VlmRobotError as error:
             self.get_logger().error(str(error))
@@ -112,7 +112,7 @@ class PlannerNode(LifecycleNode):
         except Exception as error:  # of foreign code, such as no memory left; rclpy would swallow it unsaid
             self.get_logger().error(f'could not load: {type(error).__name__}: {error}')
             return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f"loaded '{self._model.name}' in {time.monotonic() - begin:.1f} s")
+        self.get_logger().info(f"loaded '{self.model.name}' in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
 
     def on_activate(self, state) -> TransitionCallbackReturn:
@@ -151,12 +151,12 @@ class PlannerNode(LifecycleNode):
 
     def _build(self, config: PlannerNodeConfig) -> Planner:
         if self._cooks:
-            return build_kitchen_planner('saycan', self._model, config.planner)
-        return build_planner(self._model, config.planner)
+            return build_kitchen_planner('saycan', self.model, config.planner)
+        return build_planner(self.model, config.planner)
 
     def _change(self, config: PlannerNodeConfig) -> None:
         """Take over parameters; a task that runs keeps the planner that it began with."""
-        if config.planner != self.config.planner and self._model is not None:
+        if config.planner != self.config.planner and self.model is not None:
             self.planner = self._build(config)
         self.config, self.link.config, self.desk.config = config, config.link, config.questions
 
@@ -167,7 +167,7 @@ class PlannerNode(LifecycleNode):
             time.sleep(0.02)
 
     def _release(self) -> None:
-        self.planner = self._model = None
+        self.planner = self.model = None
         lifespan.free_memory()
 
     def _forget(self, message: Header) -> None:
@@ -190,6 +190,7 @@ class PlannerNode(LifecycleNode):
             self._busy.release()
         self.get_logger().info(f"'{result.sentence[:80]}': {result.status}, {result.reason}")
         task.tell_end(result)
+        heap.give_back()
         {'done': handle.succeed, 'cancelled': handle.canceled}.get(result.status, handle.abort)()
         return plan_conversions.to_task_result(result)
 
@@ -274,6 +275,12 @@ class Task:
             who = 'on request' if self._handle.is_cancel_requested else 'because the planner node was put to rest'
             raise MotionCancelled(f'the task was cancelled {who}')
 
+    def _check_motion(self) -> None:
+        """Stop in mid-motion at the word, not only before the next step."""
+        self._check()
+        if self._node.desk.halt:
+            raise MotionCancelled(f"stopped: somebody said '{self._node.desk.halt}'")
+
     def _look(self) -> Scene:
         self._feed('looking')
         scene = self._node.link.look(self._check)
@@ -282,7 +289,7 @@ class Task:
 
     def _act(self, step: Step) -> SkillResult:
         self._feed('acting')
-        return self._node.link.act(step, self._check)
+        return self._node.link.act(step, self._check_motion)
 
     def _tell(self, record: StepRecord) -> None:
         self._records.append(record)

@@ -17,6 +17,7 @@ from rclpy.node import Node
 
 from vlm_robot.datatypes import Question
 from vlm_robot.errors import ConfigError
+from vlm_robot.planning.conversation import flatten, says_halt
 from vlm_robot_interfaces.srv import AnswerQuestion
 
 UNASKED = 0  # number of words that answer nothing
@@ -45,6 +46,7 @@ class QuestionDesk:
         self.config = config
         self._news = threading.Condition()
         self._number, self._is_open, self._words = UNASKED, False, ''
+        self.halt = ''  # words by which somebody told the running task to stop; nobody may have listened yet
         self._answer: str | None = None
         self._is_busy = False
         node.create_service(AnswerQuestion, 'answer_question', self._take, callback_group=group)
@@ -52,7 +54,7 @@ class QuestionDesk:
     def begin(self) -> None:
         """Forget what was said before; from now on a task listens."""
         with self._news:
-            self._is_busy, self._is_open, self._words = True, False, ''
+            self._is_busy, self._is_open, self._words, self.halt = True, False, '', ''
 
     def end(self) -> None:
         """Close the desk: no task listens."""
@@ -96,6 +98,7 @@ class QuestionDesk:
             response.success = not response.message
             if response.success and request.question_id == UNASKED:
                 self._words = f'{self._words} {request.answer}'.strip()[-MOST_WORDS:]
+                self.halt = flatten(request.answer) if says_halt(request.answer) else self.halt
             elif response.success:
                 self._answer = request.answer
                 self._news.notify_all()
