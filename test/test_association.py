@@ -202,3 +202,14 @@ def test_reset_forgets():
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         TrackerConfig(**wrong)
+
+
+def test_after_a_clock_was_set_back_looks_count_again_and_nothing_is_forgotten():
+    clock = Clock()
+    clock.look(*TABLE)
+    clock.tracker.set_held('', stamp=3600.0)  # the hand's clock was an hour ahead
+    before = clock.tracker.scene
+    clock.tracker.set_back(2.0)
+    assert clock.tracker.scene.names == before.names
+    scene = clock.tracker.update([seen('red block', 0.5, 0.1)], 3.0, 'top', QUERIES)
+    assert scene.stamp == 3.0

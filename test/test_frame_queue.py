@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
-from vlm_robot.nodes.frame_queue import FrameQueue, KEPT_STAMPS, PARTS
+from vlm_robot.nodes.frame_queue import FrameQueue, KEPT_STAMPS, PARTS, SET_BACK
 
 
 def fill(queue, camera, stamp, parts=PARTS):
@@ -57,3 +57,33 @@ def test_incomplete_frames_do_not_pile_up():
     for stamp in range(1000):
         fill(queue, 'front', stamp, PARTS[:1])
     assert len(queue._waiting['front']) == KEPT_STAMPS
+
+
+def test_a_clock_that_was_set_back_counts_as_new_after_a_few_parts():
+    queue = FrameQueue(['front'])
+    fill(queue, 'front', 10_000)
+    queue.take(0)
+    taken = []
+    for stamp in range(1, 2 + SET_BACK // len(PARTS)):
+        fill(queue, 'front', stamp)
+        taken.append(queue.take(0))
+    assert taken[0] is None
+    assert taken[-1] is not None
+
+
+def test_a_frame_that_comes_again_and_again_stays_old():
+    queue = FrameQueue(['front'])
+    for _ in range(3 * SET_BACK):
+        fill(queue, 'front', 5)
+    assert queue.take(0) is not None
+    fill(queue, 'front', 5)
+    assert queue.take(0) is None
+
+
+def test_late_parts_between_new_ones_stay_late():
+    queue = FrameQueue(['front'])
+    for stamp in range(10, 10 + 2 * SET_BACK):
+        fill(queue, 'front', stamp)
+        assert queue.take(0)[1][0] == ('front', 'image', stamp)
+        fill(queue, 'front', 1)
+        assert queue.take(0) is None

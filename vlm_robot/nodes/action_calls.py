@@ -19,6 +19,7 @@ from vlm_robot.errors import MotionError
 from vlm_robot.nodes.action_client import ActionClient
 
 PERIOD = 0.02  # seconds between two looks at ``check``
+LOOK_PERIOD = 0.5  # seconds between two looks at who offers the action
 GRACE = 5.0  # seconds that a cancelled goal has to end
 
 
@@ -42,7 +43,7 @@ def run_goal(
     :param check: asked all the time; what it raises cancels the goal, waits for its end and is raised again.
     :param on_cancelled: gets the result message of a goal that ``check`` has ended.
     :param server_timeout: wall-clock seconds until the server must have been found and have answered.
-    :raises MotionError: the server is missing, silent, or does not take the goal.
+    :raises MotionError: the server is missing, silent, does not take the goal, or dies with it.
     """
     name = client._action_name
     _wait_for_server(client, check, server_timeout)
@@ -55,12 +56,48 @@ def run_goal(
         raise
     if not handle.accepted:
         raise MotionError(f"action server '{name}' did not take the goal; is it busy?")
+    server = ServerWatch(client)
+
+    def check_all() -> None:
+        check()
+        server.check()
+
     finished = handle.get_result_async()
     try:
-        return _wait(finished, check, float('inf'), '')
+        return _wait(finished, check_all, float('inf'), '')
     except Exception:
         _end_goal(handle, finished, on_cancelled)
         raise
+
+
+class ServerWatch:
+    """
+    Notices that the server which took a goal is gone, also when another one has taken its place.
+
+    DDS keeps a process that was killed in its books for seconds (Fast DDS: 20), and one that is started again within
+    them makes the action look as if nothing had happened; only the writers of the status topic tell them apart.
+    """
+
+    def __init__(self, client: ActionClient):
+        """Note who is there now."""
+        self._node, self._name = client._node, client._action_name
+        self._known = self._list()
+        self._next = time.monotonic() + LOOK_PERIOD
+
+    def check(self) -> None:
+        """Raise MotionError when a new server has come or all known ones have gone; looks twice a second."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LOOK_PERIOD
+        now = self._list()
+        if now - self._known:
+            raise MotionError(f"the server of action '{self._name}' was started again; the goal it had is lost")
+        if self._known and not now:
+            raise MotionError(f"the server of action '{self._name}' is gone, and with it the goal")
+
+    def _list(self) -> set[tuple[int, ...]]:
+        infos = self._node.get_publishers_info_by_topic(f'{self._name}/_action/status')
+        return {tuple(info.endpoint_gid) for info in infos}
 
 
 def _wait_for_server(client: ActionClient, check: Callable[[], None], timeout: float) -> None:

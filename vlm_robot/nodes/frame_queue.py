@@ -14,6 +14,7 @@ from typing import Any
 
 PARTS = ('image', 'depth', 'camera_info', 'pose')
 KEPT_STAMPS = 4  # incomplete sets that are waited for
+SET_BACK = 12  # parts in a row from before the last whole frame: they are not late, the clock was set back
 
 
 class FrameQueue:
@@ -27,11 +28,17 @@ class FrameQueue:
         self._waiting: dict[str, OrderedDict[Hashable, dict[str, Any]]] = {name: OrderedDict() for name in cameras}
         self._ready: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._last: dict[str, Hashable] = {}
+        self._late = dict.fromkeys(cameras, 0)  # parts in a row that were older than the last whole frame
 
     def put(self, camera: str, part: str, stamp: Hashable, message: Any) -> None:
-        """Take in one part; ``stamp`` grows with time; parts older than the last whole frame are dropped."""
+        """
+        Take in one part; ``stamp`` grows with time; parts older than the last whole frame are dropped.
+
+        Many of those in a row come from a clock that was set back (a simulator or driver that began anew): what comes
+        then counts as new.
+        """
         with self._filled:
-            if camera in self._last and stamp <= self._last[camera]:
+            if self._is_old(camera, stamp):
                 return
             waiting = self._waiting[camera]
             waiting.setdefault(stamp, {})[part] = message
@@ -54,6 +61,19 @@ class FrameQueue:
             self._ready.clear()
             for waiting in self._waiting.values():
                 waiting.clear()
+
+    def _is_old(self, camera: str, stamp: Any) -> bool:
+        last = self._last.get(camera)
+        if last is None or stamp > last:
+            self._late[camera] = 0
+            return False
+        self._late[camera] += stamp < last
+        if self._late[camera] < SET_BACK:
+            return True
+        self._late[camera] = 0
+        del self._last[camera]
+        self._waiting[camera].clear()
+        return False
 
     def _complete(self, camera: str, stamp: Hashable) -> None:
         waiting = self._waiting[camera]

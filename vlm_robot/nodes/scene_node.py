@@ -27,6 +27,8 @@ from vlm_robot_interfaces.msg import DetectionArray, HandState
 from vlm_robot_interfaces.msg import Scene as SceneMessage
 from vlm_robot_interfaces.srv import DescribeScene
 
+SET_BACK = 1.0  # seconds; messages of one source come in order, so one that is older by more tells of another clock
+
 
 @dataclass(frozen=True)
 class SceneNodeConfig:
@@ -46,6 +48,7 @@ class SceneNode(Node):
         self.tracker = SceneTracker(self.config.tracker)
         self._lock, self._held, self._begin = threading.RLock(), '', 0.0
         self._is_moving = False
+        self._newest: dict[str, float] = {}  # camera or hand -> stamp of its newest message
         self._closing = threading.Event()
         group = ReentrantCallbackGroup()
         self._publisher = self.create_publisher(SceneMessage, 'scene', alive_qos(5, latched=True))
@@ -62,6 +65,7 @@ class SceneNode(Node):
     def _on_detections(self, message: DetectionArray) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
         with self._lock:
+            self._follow_clock(message.camera, stamp)
             counts = not self._is_moving and stamp >= self._begin
             if counts:
                 lifted = conversions.from_detections(message)
@@ -72,6 +76,7 @@ class SceneNode(Node):
     def _on_hand(self, message: HandState) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
         with self._lock:
+            self._follow_clock('hand', stamp)
             if self._is_moving and not message.moving:
                 self._begin = stamp
             self._is_moving = message.moving
@@ -79,6 +84,14 @@ class SceneNode(Node):
             if counts:
                 self._take_hand(message, stamp)
             self._journal.note(Kind.HELD if counts else Kind.HAND, message.header.stamp)
+
+    def _follow_clock(self, source: str, stamp: float) -> None:
+        """Order by the clock as it is now: one that was set back would make all that comes look old."""
+        if stamp < self._newest.get(source, float('-inf')) - SET_BACK:
+            self.get_logger().warning(f'the clock of {source} was set back to {stamp:.1f} s')
+            self.tracker.set_back(stamp)
+            self._begin = min(self._begin, stamp)
+        self._newest[source] = stamp
 
     def _take_hand(self, message: HandState, stamp: float) -> None:
         self._held = message.held

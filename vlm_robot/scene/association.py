@@ -63,6 +63,11 @@ class SceneTracker:
         self._hand_stamp = -np.inf
         self._cameras: set[str] = set()
 
+    def set_back(self, stamp: float) -> None:
+        """Keep what is known, but order what comes by a clock that was set back to ``stamp`` seconds."""
+        self._stamp = min(self._stamp, stamp)
+        self._hand_stamp = -np.inf
+
     @property
     def scene(self) -> Scene:
         """Return the scene as believed now, with relations."""

@@ -1,0 +1,146 @@
+"""A goal whose server dies ends with a reason, also when the next server is there before anybody noticed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+pytest.importorskip('vlm_robot_interfaces.action', reason='vlm_robot_interfaces is not built')
+
+from rclpy.action import ActionServer, CancelResponse
+
+from vlm_robot.errors import MotionCancelled, MotionError
+from vlm_robot.nodes import action_calls
+from vlm_robot.nodes.action_calls import call_action, ServerWatch
+from vlm_robot.nodes.action_client import ActionClient
+from vlm_robot.nodes.participant import Participant
+from vlm_robot_interfaces.action import MoveGripper
+
+pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(300)]
+DOMAIN = 101 + os.getpid() % 100
+
+
+class Driver(Participant):
+    """An action server whose goals end when they are cancelled or let go, and answer only while it is not hung."""
+
+    def __init__(self):
+        super().__init__('driver', DOMAIN, threads=3)
+        self.accepted, self.let_go = threading.Event(), threading.Event()
+        self.server = ActionServer(
+            self.node,
+            MoveGripper,
+            'gripper',
+            self.execute,
+            callback_group=self.group,
+            cancel_callback=lambda handle: CancelResponse.ACCEPT,
+        )
+        self.start()
+
+    def execute(self, handle):
+        self.accepted.set()
+        while not (self.let_go.wait(0.01) or handle.is_cancel_requested):
+            pass
+        if handle.is_cancel_requested:
+            handle.canceled()
+            return MoveGripper.Result(cancelled=True, reason='stopped')
+        handle.succeed()
+        return MoveGripper.Result(success=True, width=handle.request.width)
+
+
+@pytest.fixture
+def client():
+    """Yield an action client of a spinning node; its domain is this process's own."""
+    participant = Participant('caller', DOMAIN)
+    client = ActionClient(participant.node, MoveGripper, 'gripper', callback_group=participant.group)
+    participant.start()
+    yield client
+    participant.close()
+
+
+@pytest.fixture
+def drivers():
+    """Yield a list of drivers that are let go and closed at the end."""
+    found = [Driver()]
+    yield found
+    for driver in found:
+        driver.let_go.set()
+        driver.close()
+
+
+def call(client, check=lambda: None):
+    """Call from a thread; return the thread and what came: a result or an error."""
+    came = []
+
+    def work():
+        try:
+            came.append(call_action(client, MoveGripper.Goal(width=0.02), check, server_timeout=60.0))
+        except MotionError as error:
+            came.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread, came
+
+
+def test_a_goal_that_ends_gives_its_result(client, drivers):
+    drivers[0].let_go.set()
+    thread, came = call(client)
+    thread.join(120.0)
+    assert came[0].success
+
+
+def test_a_check_that_objects_cancels_the_goal(client, drivers):
+    def check():
+        if drivers[0].accepted.is_set():
+            raise MotionCancelled('enough')
+
+    thread, came = call(client, check)
+    thread.join(120.0)
+    assert isinstance(came[0], MotionCancelled)
+
+
+def test_a_second_server_under_the_same_name_means_that_the_goal_is_lost(client, drivers):
+    thread, came = call(client)
+    assert drivers[0].accepted.wait(120.0)
+    drivers.append(Driver())  # the first is still in the books, as one that was killed is
+    thread.join(120.0)
+    assert 'started again' in str(came[0])
+
+
+class Books:
+    """A client and its node in one: the writers of the status topic that DDS has in its books."""
+
+    def __init__(self, *writers):
+        self._action_name, self._node, self.writers = 'gripper', self, writers
+
+    def get_publishers_info_by_topic(self, topic):
+        assert topic == 'gripper/_action/status'
+        return [SimpleNamespace(endpoint_gid=[writer]) for writer in self.writers]
+
+
+@pytest.mark.parametrize(
+    ('before', 'after', 'words'),
+    [
+        ([1], [1], ''),
+        ([1, 2], [2], ''),  # one of them was dead already when the other took the goal
+        ([1], [1, 2], 'started again'),
+        ([1], [2], 'started again'),
+        ([1, 2], [], 'gone'),
+        ([], [], ''),  # a middleware that tells nothing
+    ],
+)
+def test_the_writers_of_the_status_tell_who_is_gone(monkeypatch, before, after, words):
+    monkeypatch.setattr(action_calls, 'LOOK_PERIOD', 0.0)
+    books = Books(*before)
+    watch = ServerWatch(books)
+    watch.check()
+    books.writers = after
+    if words:
+        with pytest.raises(MotionError, match=words):
+            watch.check()
+    else:
+        watch.check()
