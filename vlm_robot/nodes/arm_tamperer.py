@@ -21,6 +21,7 @@ from vlm_robot.nodes.participant import Participant
 from vlm_robot_interfaces.action import MoveArm, MoveGripper
 
 MODES = ('', 'block', 'stick', 'lie', 'refuse', 'fail')
+PATIENCE = 30.0  # wall-clock seconds in which the real driver must answer
 FREE_WAY = 0.25  # wall-clock seconds of a motion before it is blocked
 KINDS = {'move_arm': MoveArm, 'move_gripper': MoveGripper}
 
@@ -52,8 +53,9 @@ class ArmTamperer(Participant):
 
     def open_hand(self) -> str:
         """Open the fingers behind the back of the skills; return why that failed, or nothing."""
+        goal = MoveGripper.Goal(width=0.08, force=20.0)
         try:
-            return call_action(self._clients['move_gripper'], MoveGripper.Goal(width=0.08, force=20.0)).reason
+            return call_action(self._clients['move_gripper'], goal, server_timeout=PATIENCE).reason
         except MotionError as error:
             return str(error)
 
@@ -93,7 +95,9 @@ class ArmTamperer(Participant):
         if mode == 'stick':
             _wait_for_ever(check)
         try:
-            return call_action(self._clients[name], handle.request, check, on_cancelled=ended.append)
+            return call_action(
+                self._clients[name], handle.request, check, server_timeout=PATIENCE, on_cancelled=ended.append
+            )
         except MotionError as error:
             if not ended:
                 raise
