@@ -17,6 +17,7 @@ from vlm_robot.errors import ConfigError
 from vlm_robot.nodes import conversions
 from vlm_robot.nodes.graph import Graph, GraphConfig, NODES
 from vlm_robot.nodes.recorder_node import RecorderNodeConfig
+from vlm_robot.nodes.replay import PATIENT
 from vlm_robot.nodes.replay_comparison import compare_detections, Comparison
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot_interfaces.msg import DetectionArray
@@ -24,7 +25,7 @@ from vlm_robot_interfaces.msg import DetectionArray
 # lark, which rclpy's type descriptions use, imports modules that Python 3.11 calls deprecated
 pytestmark = [
     pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2400),
 ]
 SENTENCE = 'put the red block in the green bowl'
 
@@ -33,10 +34,14 @@ SENTENCE = 'put the red block in the green bowl'
 def recording(tmp_path_factory):
     """Return the folder of a recorded task."""
     folder = tmp_path_factory.mktemp('recording')
-    parameters = {'sim': {'scenario': 'blocks_and_bowls', 'seed': 5}, 'recorder': {'folder': str(folder / 'bag')}}
+    parameters = {
+        'sim': {'scenario': 'blocks_and_bowls', 'seed': 5},
+        'recorder': {'folder': str(folder / 'bag')},
+        'planner': PATIENT,
+    }
     graph = Graph(GraphConfig(folder / 'logs', (*NODES, 'recorder'), parameters=parameters))
     with graph, TaskClient(graph.domain) as client:
-        graph.wait_until_ready(client, 600.0)
+        graph.wait_until_ready(client, 1200.0)
         result = client.send(SENTENCE)
         assert result.status == 'done', result.reason
         codes = graph.stop()
@@ -52,7 +57,7 @@ def replay(bag, folder):
         [*command, '--json', str(folder / 'report.json')],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
         env=environment,
         check=False,
     )
