@@ -19,6 +19,7 @@ from vlm_robot.training.vilt_model import answer_logits, build_config, build_pro
 from vlm_robot.training.vilt_training import ViltRun, ViltTrainingConfig
 
 VIEWS = 6
+EVERY = torch.arange(9)[None]
 
 
 @pytest.fixture(scope='module')
@@ -144,8 +145,8 @@ def test_every_training_question_can_be_asked_and_answered(pictures, tokenizer):
 
 def test_a_run_learns_saves_and_resumes(folder, tmp_path):
     config = ViltTrainingConfig(
-        tmp_path, folder, views=VIEWS, minutes=0.02, layers=2, watched=(0,), batch=2, questions=4, tokens=40,
-        check_pictures=1,
+        tmp_path, folder, views=VIEWS, minutes=0.02, layers=3, watched=(0,), reading=(0, 1), searching=(1,),
+        noun_layers=(0, 1), first_layers=(1,), batch=2, questions=4, tokens=40, check_pictures=1,
     )  # fmt: skip
     run = ViltRun(config)
     before = run.model.classifier[3].weight.detach().clone()
@@ -159,6 +160,16 @@ def test_a_run_learns_saves_and_resumes(folder, tmp_path):
     steps = again.optimiser.steps
     again.learn()
     assert json.loads((Path(checkpoint) / 'training.json').read_text())['steps'] >= steps
+    further = ViltRun(replace(config, folder=tmp_path / 'further', layers=4, start=checkpoint))
+    patches, index = (
+        torch.randn(1, 9, further.model.vilt.embeddings.patch_embeddings.projection.weight[0].numel()),
+        EVERY,
+    )
+    ids = further.tokenizer(['is there a red block?'], return_tensors='pt')['input_ids'][None]
+    with torch.inference_mode():
+        old = ViltForQuestionAnswering.from_pretrained(checkpoint, dtype=torch.float32)
+        expected = answer_logits(old, patches, index, ids).logits
+        assert torch.allclose(answer_logits(further.model.float(), patches, index, ids).logits, expected, atol=0.05)
 
 
 @pytest.mark.parametrize('change', [{'tokens': 5}, {'full_share': 1.5}, {'minutes': 0}, {'layers': 0}])

@@ -4,20 +4,23 @@ Questions about a picture with the answer that is true of it.
 Six kinds: existence, colour, count, relation, place and comparison. The answer is drawn first and a question that it
 answers is looked for, so that yes and no, the numbers and the places come about equally often and the words alone give
 nothing away (Goyal et al., Making the V in VQA Matter, CVPR 2017; the kinds follow CLEVR, Johnson et al., CVPR 2017).
-A thing that hardly shows is never asked about.
+A thing that hardly shows is never asked about. Training asks in more wordings, with noise (``question_wordings``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations
 
 import numpy as np
 
 from vlm_robot.training.picture_phrases import fix_articles, list_absent, matches, name_things, pluralise
 from vlm_robot.training.pictures import Picture
+from vlm_robot.training.question_wordings import FURTHER, vary
 from vlm_robot.training.referring import Expression, MARGIN, place_of, resolve, sample_referring, SIDES
+from vlm_robot.training.referring_practice import refer_freely
 from vlm_robot.training.sight_separation import list_colours, pick, Wordings
 from vlm_robot.vocabulary import COLOURS, SHAPES
 
@@ -52,6 +55,7 @@ ASKED = {
         ('do you see fewer {bs} than {as}?', 'is the number of {as} more than the number of {bs}?'),
     ),
 }
+KEPT = tuple(template for wordings in ASKED.values() for template in wordings.kept)
 SAID = {'left': 'left of', 'right': 'right of', 'above': 'above', 'below': 'below', 'in': 'in', 'on': 'on'}
 
 
@@ -61,12 +65,14 @@ class PictureQuestion:
     A question, its one-word answer (one of ANSWERS) and its kind.
 
     :param is_new: the wording is one that training never says.
+    :param subject: which thing of the picture a question for a colour or place is about.
     """
 
     text: str
     answer: str
     kind: str
     is_new: bool = False
+    subject: int | None = None
 
 
 def ask(picture: Picture, split: str, rng: np.random.Generator, kind: str | None = None) -> PictureQuestion | None:
@@ -85,6 +91,7 @@ def ask(picture: Picture, split: str, rng: np.random.Generator, kind: str | None
     return None
 
 
+@lru_cache(maxsize=512)
 def count_things(picture: Picture, colour: str, shape: str) -> int | None:
     """Return how many things are of a colour and shape, empty fits all; None where one of them hardly shows."""
     fits = [thing for thing in picture.things if matches(thing, colour, shape)]
@@ -109,14 +116,14 @@ def _ask_colour(picture: Picture, split: str, rng: np.random.Generator, _: bool)
         shape = pick(rng, SHAPES)
         index, text, is_new = resolve(Expression('', shape), picture), f'the {name_things("", shape, rng)}', False
     else:
-        item = sample_referring(picture, split, rng)
+        item = refer_freely(picture, rng) if split == 'train' else sample_referring(picture, split, rng)
         if item is None or item.expression.colour or not item.text.startswith('the '):
             return None
         index, text, is_new = item.index, item.text, item.is_new
     if index is None:
         return None
     question = _put('colour', picture.things[index].colour, split, rng, a=text)
-    return replace(question, is_new=question.is_new or is_new)
+    return replace(question, is_new=question.is_new or is_new, subject=index)
 
 
 def _ask_count(picture: Picture, split: str, rng: np.random.Generator, _: bool) -> PictureQuestion | None:
@@ -175,8 +182,9 @@ def _ask_place(picture: Picture, split: str, rng: np.random.Generator, wanted: b
     colour, shape = pick(rng, [pair for pair, i in unique.items() if picture.things[i].place == place])
     a = f'the {name_things(colour, shape, rng)}'
     if rng.random() < 0.3 and (place == 'bowl' or rng.random() < 0.4):
-        return _put('in any', 'yes' if place == 'bowl' else 'no', split, rng, a=a)
-    return _put('place', PLACES[place], split, rng, a=a)
+        question = _put('in any', 'yes' if place == 'bowl' else 'no', split, rng, a=a)
+        return replace(question, subject=unique[colour, shape])
+    return replace(_put('place', PLACES[place], split, rng, a=a), subject=unique[colour, shape])
 
 
 def _ask_comparison(picture: Picture, split: str, rng: np.random.Generator, wanted: bool) -> PictureQuestion | None:
@@ -197,6 +205,7 @@ def _ask_comparison(picture: Picture, split: str, rng: np.random.Generator, want
     return _put('comparison', 'yes' if wanted else 'no', split, rng, a=a, b=b)
 
 
+@lru_cache(maxsize=8)
 def _list_unique(picture: Picture) -> dict[tuple[str, str], int]:
     pairs = {(thing.colour, thing.shape) for thing in picture.things}
     pairs |= {(colour, '') for colour, _ in pairs} | {('', shape) for _, shape in pairs}
@@ -206,6 +215,8 @@ def _list_unique(picture: Picture) -> dict[tuple[str, str], int]:
 
 def _put(key: str, answer: str, split: str, rng: np.random.Generator, **words: str) -> PictureQuestion:
     wording, is_new = ASKED[key].pick(split, rng)
+    if split == 'train':
+        wording = vary(pick(rng, (wording, pick(rng, FURTHER[key]))), KEPT, rng)
     slots = words | {f'{name}s': pluralise(value) for name, value in words.items()}
     return PictureQuestion(fix_articles(wording.format(**slots)), answer, 'place' if key == 'in any' else key, is_new)
 

@@ -21,6 +21,7 @@ from vlm_robot.training.owlvit_phrases import COLOUR_WORDS
 from vlm_robot.training.picture_phrases import NOUN_WORDS, pluralise
 from vlm_robot.training.picture_questions import ask, ASKED, PictureQuestion, SAID
 from vlm_robot.training.pictures import Picture
+from vlm_robot.training.question_wordings import list_further_words
 from vlm_robot.training.referring_wordings import ORDINALS, WORDINGS
 
 NO_ANSWER = -100  # what the loss passes over
@@ -68,8 +69,9 @@ def list_question_words() -> tuple[str, ...]:
     wordings = [*ASKED.values(), *WORDINGS.values()]
     templates = [template for wording in wordings for template in wording.trained]
     names = [word for words in (*NOUN_WORDS.values(), *COLOUR_WORDS.values()) for word in words]
-    texts = [*templates, *names, *map(pluralise, names), *ORDINALS, *SAID.values(), 'an', 'color']
-    return tuple(sorted({word for text in texts for word in re.findall(r'[a-z]+', re.sub(r'{\w+}', ' ', text))}))
+    texts = [*templates, *names, *map(pluralise, names), *ORDINALS, *SAID.values(), 'an', 'color', 'colored']
+    known = {word for text in texts for word in re.findall(r'[a-z]+', re.sub(r'{\w+}', ' ', text))}
+    return tuple(sorted(known | list_further_words()))
 
 
 def cut_picture(picture: Picture, tokens: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -51,17 +51,21 @@ Mean confidence of the answers: {confidence:.3f}. Time for one question of ten a
 
 ## Recipe
 The patch embedding and the first four layers start from the shipped OWL-ViT's image tower (its norm after the
-embedding folded into it), the rest from small random weights. {questions_seen} questions in {steps} steps of {batch}
-pictures x {questions_a_picture}, {minutes:.0f} minutes of one shared CPU core, seed {seed}; renderings coloured anew at
-every visit. Several questions ride on one picture: only the first is seen by the picture's tokens, as in the stock
-pass, and counts {first_weight:.0f} times. One attention head of two layers is shown where a noun should look: at the
-middle of every thing that its phrase names, and once at its question, which teaches counting (weight {look_weight}).
-{tokens} of 400 tokens are looked at (all those of things, then the busiest),
-all in the last {full_share:.0%} of the time. Cross-entropy; Muon {matrix_rate} for the encoder's matrices, AdamW {rate}
-for the rest; running average of the weights.{history} Reasons: `vlm_robot/training/vilt*.py`.
+embedding folded into it), the rest from small random weights.{history}
+{questions_seen} questions in {steps} steps of {batch} pictures x {questions_a_picture}, {minutes:.0f} minutes of one
+shared CPU core, seed {seed}; renderings coloured anew at every visit, questions in many wordings, half of them with
+small words dropped, put in or swapped (`question_wordings.py`; none comes to contain a wording that is kept for the
+test). Several questions ride on one picture: only the first is seen by the picture's tokens, as in the stock pass, and
+counts {first_weight:.0f} times. One attention head is shown where to look (weight {look_weight}): a noun in two layers
+at the middle of every thing that its phrase names, and once at its question, which teaches counting; later the
+question's first token at its first noun, at its second, and at the thing that is asked about. Linear heads, thrown away
+afterwards, read from inner layers what a patch shows, how many things a noun names, where the only one is, and how far
+the first thing is from the second (weight {fact_weight}). {tokens} of 400 tokens are looked at (all those of things,
+then the busiest), all in the last {full_share:.0%} of the time. Cross-entropy; Muon {matrix_rate} for the encoder's
+matrices, AdamW {rate} for the rest; running average of the weights. Reasons: `vlm_robot/training/vilt*.py`.
 
-    vlm-robot train vilt --out runs/vilt --minutes {minutes:.0f}     # again, from the shipped detector
-    vlm-robot measure vilt --pictures {pictures}            # these figures
+    vlm-robot train vilt --out runs/vilt                # again, from the shipped detector, in one run of 60 minutes
+    vlm-robot measure vilt --pictures {pictures}        # these figures
 """
 
 

@@ -14,18 +14,19 @@ from vlm_robot.console import console
 def train_vilt(
     out: Annotated[Path, typer.Option(help='State and checkpoint.')] = Path('runs/vilt'),
     data: Annotated[Path, typer.Option(help='Renderings; what is missing is rendered.')] = Path('runs/pictures'),
-    minutes: Annotated[float, typer.Option(min=0.1, help='Processor time; the rate falls to zero.')] = 45.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help='Processor time; the rate falls to zero.')] = 60.0,
     views: Annotated[int, typer.Option(min=100, help='How many tables are rendered.')] = 4000,
+    start: Annotated[Path | None, typer.Option(help='Checkpoint to continue from; else the detector.')] = None,
     seed: int = 1,
 ) -> None:
     """
     Train the small ViLT on questions about simulator scenes; goes on where it stopped.
 
-    Example: vlm-robot train vilt --out runs/vilt --minutes 45
+    Example: vlm-robot train vilt --out runs/vilt --minutes 60
     """
     from vlm_robot.training.vilt_training import train, ViltTrainingConfig
 
-    console.print(train(ViltTrainingConfig(out, data, views=views, minutes=minutes, seed=seed)))
+    console.print(train(ViltTrainingConfig(out, data, views=views, minutes=minutes, seed=seed, start=start)))
 
 
 def measure_vilt(

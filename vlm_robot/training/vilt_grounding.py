@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import re
 
+import cv2
 import numpy as np
 import torch
 
-from vlm_robot.training.owlvit_data import GRID, PATCH_PX
+from vlm_robot.training.owlvit_data import GRID
 from vlm_robot.training.owlvit_phrases import COLOUR_WORDS
 from vlm_robot.training.picture_phrases import matches, NOUN_WORDS, pluralise
 from vlm_robot.training.pictures import Picture, PictureThing
@@ -50,7 +51,7 @@ def list_nouns(text: str) -> list[tuple[int, str, str]]:
 
 def find_middle(picture: Picture, thing: PictureThing) -> int:
     """Return the token of the grid that stands for a thing."""
-    mask = thing.mask.reshape(GRID, PATCH_PX, GRID, PATCH_PX).mean((1, 3))
+    mask = cv2.resize(thing.mask.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA)
     column, row = (np.array(thing.centre_px) / picture.size_px * GRID).astype(int).clip(0, GRID - 1)
     return int(row) * GRID + int(column) if mask[row, column] >= LEAST_COVERAGE else int(mask.argmax())
 

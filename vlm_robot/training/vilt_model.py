@@ -13,6 +13,8 @@ themselves, and the picture does not see them. With one question it is the stock
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -81,6 +83,33 @@ def start_from(model: ViltForQuestionAnswering, tower: nn.Module, seed: int) -> 
     _fold_embedding(model.vilt.embeddings, tower)
 
 
+@torch.no_grad()
+def continue_from(model: ViltForQuestionAnswering, tokenizer: BertTokenizer, folder: Path) -> None:
+    """
+    Set the weights to those of a checkpoint with no more layers and other words.
+
+    Further layers come before its last two and pass on at first what they get; a word that it does not know stays as
+    it is. So known words are answered as before.
+    """
+    old = ViltForQuestionAnswering.from_pretrained(folder, dtype=torch.float32)
+    layers, count = old.vilt.encoder.layer, len(model.vilt.encoder.layer)
+    late = min(2, len(layers))
+    numbers = [*range(len(layers) - late), *range(count - late, count)]
+    for layer in model.vilt.encoder.layer:
+        for part in (layer.attention.output.dense, layer.output.dense):
+            nn.init.zeros_(part.weight)
+            nn.init.zeros_(part.bias)
+    for number, layer in zip(numbers, layers, strict=True):
+        model.vilt.encoder.layer[number].load_state_dict(layer.state_dict())
+    words, table = BertTokenizer.from_pretrained(folder).get_vocab(), model.vilt.embeddings.text_embeddings
+    known = {name: value for name, value in old.state_dict().items() if 'encoder.layer' not in name}
+    rows = known.pop('vilt.embeddings.text_embeddings.word_embeddings.weight')
+    for word, i in tokenizer.get_vocab().items():
+        if word in words:
+            table.word_embeddings.weight[i] = rows[words[word]]
+    model.load_state_dict(known, strict=False)
+
+
 def _copy_layer(mine: nn.Module, theirs: nn.Module) -> None:
     attention = theirs.self_attn
     pairs = [
@@ -109,21 +138,37 @@ def _fold_embedding(mine: nn.Module, tower: nn.Module) -> None:
     mine.cls_token.copy_(fold(theirs.class_embedding[None])[None] + norm.bias)
 
 
+class Reading(NamedTuple):
+    """
+    What the training pass gives.
+
+    :param logits: (B, Q, A) float32.
+    :param looks: by layer (B, Q, T, 1 + K + T), where the first head of every word looks: at the picture's class
+        token, its patches, and the words of its own question.
+    :param states: by layer the picture's tokens (B, 1 + K, D) and those of the questions (B, Q, T, D).
+    """
+
+    logits: torch.Tensor
+    looks: dict[int, torch.Tensor]
+    states: dict[int, tuple[torch.Tensor, torch.Tensor]]
+
+
 def answer_logits(
     model: ViltForQuestionAnswering,
     patches: torch.Tensor,
     index: torch.Tensor,
     ids: torch.Tensor,
     watched: Sequence[int] = (),
-) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    read: Sequence[int] = (),
+) -> Reading:
     """
-    Return (B, Q, A) float32 logits of Q questions about each of B pictures; the first is read as the stock pass does.
+    Return what Q questions about each of B pictures give; the first is read as the stock pass does.
 
     :param patches: (B, K, 3 * PATCH_PX**2) normalised pixels in the model's type.
     :param index: (B, K) which token of the grid each patch is.
     :param ids: (B, Q, T) tokens of the questions, padded.
-    :param watched: layers, not the last, whose attention is wanted too: of each (B, Q, T, 1 + K + T), where the first
-        head of every word looks: at the picture's class token, its patches, and the words of its own question.
+    :param watched: layers, not the last, whose attention is wanted too.
+    :param read: layers, not the last, whose states are wanted too.
     """
     embeddings = model.vilt.embeddings
     batch, questions, length = ids.shape
@@ -134,14 +179,16 @@ def answer_logits(
     first = (embeddings.cls_token + places[:1]).expand(batch, 1, -1)
     picture = torch.cat([first, pixels], 1) + kinds[1]
     text = embeddings.text_embeddings(ids.flatten(0, 1)).view(batch, questions, length, -1) + kinds[0]
-    is_pad, looks = ids == model.config.pad_token_id, []
+    is_pad, looks, states = ids == model.config.pad_token_id, {}, {}
     for number, layer in enumerate(model.vilt.encoder.layer[:-1]):
         picture, text, weights = _run_layer(layer, picture, text, is_pad)
         if number in watched:
-            looks.append(weights[:, 0].unflatten(1, (questions, length)))
+            looks[number] = weights[:, 0].unflatten(1, (questions, length))
+        if number in read:
+            states[number] = picture, text
     text = _run_last_layer(model.vilt.encoder.layer[-1], picture, text, is_pad)
     pooled = model.vilt.pooler(model.vilt.layernorm(text.flatten(0, 1)[:, None]))
-    return model.classifier(pooled).float().view(batch, questions, -1), looks
+    return Reading(model.classifier(pooled).float().view(batch, questions, -1), looks, states)
 
 
 def _run_layer(layer, picture: torch.Tensor, text: torch.Tensor, is_pad: torch.Tensor):

@@ -15,10 +15,12 @@ from dataclasses import asdict, dataclass, replace
 import json
 from pathlib import Path
 import time
+from typing import NamedTuple
 
 import numpy as np
 from rich.progress import Progress
 import torch
+from torch import nn
 from torch.nn import functional
 from transformers import BertTokenizer, OwlViTForObjectDetection, ViltForQuestionAnswering
 
@@ -39,12 +41,21 @@ from vlm_robot.training.vilt_batches import (
     QuestionBatch,
     sample_questions,
 )
+from vlm_robot.training.vilt_facts import FactHeads, Facts, gather_facts, mention_loss
 from vlm_robot.training.vilt_grounding import aim, look_loss, LookTargets
-from vlm_robot.training.vilt_model import answer_logits, build_config, build_processor, build_tokenizer, start_from
+from vlm_robot.training.vilt_model import (
+    answer_logits,
+    build_config,
+    build_processor,
+    build_tokenizer,
+    continue_from,
+    start_from,
+)
 
 SHARES = {  # what is learnt soon is asked seldom
-    'existence': 0.08, 'comparison': 0.10, 'place': 0.14, 'count': 0.20, 'colour': 0.20, 'relation': 0.28,
+    'existence': 0.08, 'comparison': 0.09, 'place': 0.13, 'count': 0.19, 'colour': 0.25, 'relation': 0.26,
 }  # fmt: skip
+LONGEST = 16  # words of a question; the few longer ones would pad all others
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,11 @@ class ViltTrainingConfig:
     :param minutes: processor time of learning, after rendering.
     :param batch: pictures per step; ``questions`` about each.
     :param first_weight: of the question that is read as in the stock pass, against 1 of each other.
-    :param look_weight: of the loss of where nouns look in the ``watched`` layers, against that of the answers.
+    :param look_weight: against that of the answers, of the losses of where nouns look in the ``watched`` layers, and
+        first tokens for the two nouns in the ``reading`` ones, for what is asked about in the ``searching`` ones.
+    :param fact_weight: of what patches and nouns should know after ``noun_layers``, first tokens after
+        ``first_layers``.
+    :param start: a checkpoint to continue from; None is the detector's image tower.
     :param tokens: of each picture that are looked at; the last ``full_share`` of the time all, with half the questions.
     :param matrix_rate: step of Muon; ``rate`` is AdamW's.
     """
@@ -65,21 +80,27 @@ class ViltTrainingConfig:
     folder: Path
     data: Path | None = None
     views: int = 4000
-    minutes: float = 40.0
+    minutes: float = 60.0
     seed: int = 1
-    layers: int = 7
+    layers: int = 9
     batch: int = 10
     questions: int = 16
     first_weight: float = 4.0
     look_weight: float = 0.5
     watched: tuple[int, ...] = (3, 4)
-    tokens: int = 176
+    reading: tuple[int, int] = (5, 6)
+    searching: tuple[int, ...] = (7,)
+    fact_weight: float = 0.25
+    noun_layers: tuple[int, ...] = (4, 5)
+    first_layers: tuple[int, ...] = (6, 7)
+    start: Path | None = None
+    tokens: int = 144
     full_share: float = 0.12
     matrix_rate: float = 0.005
     rate: float = 8e-4
-    warm_up_steps: int = 50
-    check_minutes: float = 6.0
-    check_pictures: int = 40
+    warm_up_steps: int = 100
+    check_minutes: float = 10.0
+    check_pictures: int = 60
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot train."""
@@ -88,6 +109,10 @@ class ViltTrainingConfig:
                 raise ConfigError(f'{name} must be more than 0, got {getattr(self, name)}')
         if not 16 <= self.tokens <= GRID * GRID:
             raise ConfigError(f'tokens must be 16 to {GRID * GRID}, got {self.tokens}')
+        inner = range(self.layers - 1)
+        read = {*self.watched, *self.reading, *self.searching, *self.noun_layers, *self.first_layers}
+        if not read <= set(inner):
+            raise ConfigError(f'layers {sorted(read)} are read, allowed: those before the last, {list(inner)}')
         if not 0 <= self.full_share <= 1:
             raise ConfigError(f'full_share must be 0 to 1, got {self.full_share}')
 
@@ -98,6 +123,15 @@ def train(config: ViltTrainingConfig) -> Path:
     run = ViltRun(config)
     run.learn()
     return config.folder / 'checkpoint'
+
+
+class Lesson(NamedTuple):
+    """A batch, where its nouns should look, what is true of it, and its questions."""
+
+    batch: QuestionBatch
+    targets: LookTargets
+    facts: Facts
+    questions: list[list[PictureQuestion]]
 
 
 class ViltRun:
@@ -114,8 +148,13 @@ class ViltRun:
         self.model = ViltForQuestionAnswering(build_config(self.tokenizer, ANSWERS, config.layers))
         tower = OwlViTForObjectDetection.from_pretrained(SHIPPED, dtype=torch.float32).owlvit.vision_model
         start_from(self.model, tower, config.seed)
-        self.optimiser = MixedOptimiser(self.model, config.matrix_rate, config.rate)
-        self.model.bfloat16().train()
+        if config.start:
+            continue_from(self.model, self.tokenizer, config.start)
+        self.heads = FactHeads(self.model.config.hidden_size, config.noun_layers, config.first_layers)
+        self.pupil = nn.ModuleDict({'model': self.model, 'heads': self.heads})
+        self.optimiser = MixedOptimiser(self.pupil, config.matrix_rate, config.rate)
+        self.pupil.bfloat16().train()
+        self.lessons: list[Lesson] = []
         self.seconds, self.asked = 0.0, 0
         if self.state_path.exists():
             self._resume()
@@ -141,33 +180,46 @@ class ViltRun:
                     self._save()
                     self.seconds = before + time.process_time() - start
 
-    def draw(
-        self, rng: np.random.Generator, is_full: bool
-    ) -> tuple[QuestionBatch, LookTargets, list[list[PictureQuestion]]]:
-        """Return a batch, where its nouns should look, and its questions."""
+    def draw(self, rng: np.random.Generator, is_full: bool) -> list[Lesson]:
+        """Return lessons about the same pictures: the shorter half of the questions, and the longer, to pad little."""
         config = self.config
         tokens, count = (GRID * GRID, max(1, config.questions // 2)) if is_full else (config.tokens, config.questions)
         pictures = [self.pictures.sample(rng) for _ in range(config.batch)]
-        drawn = [sample_questions(picture, 'train', rng, count, SHARES) for picture in pictures]
-        questions = [[replace(item, text=loosen(item.text, rng)) for item in items] for items in drawn]
         cut = [cut_picture(picture, tokens, rng) for picture in pictures]
-        texts = [[item.text for item in items] for items in questions]
-        targets = aim(pictures, [index for _, index in cut], texts)
-        return collate(cut, questions, self.tokenizer, self.answers), targets, questions
+        halves: list[list[list[PictureQuestion]]] = [[], []]
+        for picture in pictures:
+            drawn = sample_questions(picture, 'train', rng, 2 * count, SHARES)
+            loose = [replace(item, text=loosen(item.text, rng)) for item in drawn]
+            items = sorted((item for item in loose if _count_words(item) < LONGEST), key=_count_words)
+            for half, part in zip(halves, (items[:count], items[count:]), strict=True):
+                half.append([part[i] for i in rng.permutation(len(part))])
+        return [self._teach(pictures, cut, half) for half in halves if any(half)]
 
-    def _step(self, rng: np.random.Generator, done: float, tally: dict[str, list[bool]]) -> tuple[float, float]:
+    def _teach(self, pictures: list[Picture], cut: list, questions: list[list[PictureQuestion]]) -> Lesson:
+        texts, indices = [[item.text for item in items] for items in questions], [index for _, index in cut]
+        batch = collate(cut, questions, self.tokenizer, self.answers)
+        return Lesson(batch, aim(pictures, indices, texts), gather_facts(pictures, indices, questions), questions)
+
+    def _step(self, rng: np.random.Generator, done: float, tally: dict[str, list[bool]]) -> tuple[float, ...]:
         config = self.config
-        batch, targets, questions = self.draw(rng, done > 1 - config.full_share)
-        logits, looks = answer_logits(self.model, batch.patches, batch.index, batch.ids, config.watched)
+        self.lessons = self.lessons or self.draw(rng, done > 1 - config.full_share)
+        batch, targets, facts, questions = self.lessons.pop()
+        watched = (*config.watched, *config.reading, *config.searching)
+        logits, looks, states = answer_logits(
+            self.model, batch.patches, batch.index, batch.ids, watched, self.heads.layers
+        )
         weight = (batch.answers != NO_ANSWER).float()
         weight[:, 0] *= config.first_weight
         each = functional.cross_entropy(
             logits.flatten(0, 1), batch.answers.flatten(), reduction='none', ignore_index=NO_ANSWER
         )
         loss = (each * weight.flatten()).sum() / weight.sum().clamp(min=1)
-        look = look_loss(looks, targets)
-        self.model.zero_grad()
-        (loss + config.look_weight * look).backward()
+        look = look_loss([looks[n] for n in config.watched], targets)
+        search = look_loss([looks[n] for n in config.searching], facts.looks)
+        search = search + mention_loss([looks[n] for n in config.reading], facts)
+        fact = self.heads.loss(states, facts)
+        self.pupil.zero_grad()
+        (loss + config.look_weight * (look + search) + config.fact_weight * fact).backward()
         rise = min(1.0, (self.optimiser.steps + 1) / config.warm_up_steps)
         fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, done)))
         self.optimiser.step(self.optimiser.gather(), float(rise * fall))
@@ -176,21 +228,22 @@ class ViltRun:
             for right, item in zip(row, items, strict=False):
                 tally[item.kind].append(right)
                 self.asked += 1
-        return float(loss.detach()), float(look.detach())
+        return tuple(float(part.detach()) for part in (loss, look, search, fact))
 
-    def _report(self, losses: tuple[float, float], tally: dict[str, list[bool]]) -> None:
+    def _report(self, losses: tuple[float, ...], tally: dict[str, list[bool]]) -> None:
         shares = '  '.join(f'{kind} {np.mean(rights):.3f}' for kind, rights in sorted(tally.items()))
         tally.clear()
         console.print(
             f'{self.seconds / 60:5.1f} of {self.config.minutes:.0f} min  step {self.optimiser.steps}  '
-            f'questions {self.asked}  loss {losses[0]:.3f}  look {losses[1]:.3f}  {shares}',
+            f'questions {self.asked}  loss, looks, facts {" ".join(f"{loss:.2f}" for loss in losses)}  {shares}',
             highlight=False,
         )
 
     def averaged_model(self) -> ViltForQuestionAnswering:
         """Return a float32 model with the running average of the weights."""
         model = ViltForQuestionAnswering(build_config(self.tokenizer, ANSWERS, self.config.layers))
-        missing = model.load_state_dict(self.optimiser.averages, strict=False)
+        averages = {name.removeprefix('model.'): value for name, value in self.optimiser.averages.items()}
+        missing = model.load_state_dict(averages, strict=False)
         if missing.missing_keys:
             raise ConfigError(f'the state lacks {missing.missing_keys}; remove {self.state_path} and start again')
         return model.eval()
@@ -215,7 +268,7 @@ class ViltRun:
         self.averaged_model().half().save_pretrained(folder)
         build_processor(self.tokenizer).save_pretrained(folder)
         settings = asdict(self.config) | {'questions_seen': self.asked, 'steps': self.optimiser.steps}
-        for name in ('folder', 'data'):
+        for name in ('folder', 'data', 'start'):
             settings.pop(name)
         (folder / 'training.json').write_text(json.dumps(settings, indent=1) + '\n')
 
@@ -223,6 +276,10 @@ class ViltRun:
         state = torch.load(self.state_path, weights_only=True)
         self.optimiser.load_state_dict(state['optimiser'])
         self.seconds, self.asked = state['seconds'], state['asked']
+
+
+def _count_words(question: PictureQuestion) -> int:
+    return question.text.count(' ') + 1
 
 
 @torch.inference_mode()
@@ -240,7 +297,7 @@ def check(
         if items:
             cut = cut_picture(picture, GRID * GRID, np.random.default_rng(0))
             batch = collate([cut] * len(items), [[item] for item in items], tokenizer, answers)
-            logits, _ = answer_logits(model, batch.patches, batch.index, batch.ids)
+            logits = answer_logits(model, batch.patches, batch.index, batch.ids).logits
             for right, item in zip((logits.argmax(-1) == batch.answers)[:, 0].tolist(), items, strict=True):
                 rights[item.kind].append(right)
                 rights['all'].append(right)
