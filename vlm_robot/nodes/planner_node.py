@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 import threading
 import time
+import traceback
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -20,7 +21,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
-from vlm_robot.errors import ConfigError, MotionCancelled, VlmRobotError
+from vlm_robot.errors import ConfigError, ModelError, MotionCancelled, VlmRobotError
 from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.language.language_model import LanguageModel
@@ -261,6 +262,9 @@ class Task:
             result = self._fail('cancelled', error)
         except VlmRobotError as error:
             result = self._fail('failed', error)
+        except Exception as error:  # a fault of ours; whoever waits must hear of it, and the node must go on
+            self._node.get_logger().error(f'a task failed: {"".join(traceback.format_exception(error))}')
+            result = self._fail('failed', ModelError(f'the planner has a fault: {type(error).__name__}: {error}'))
         if self._handle.is_cancel_requested and result.status != 'done':
             result = replace(result, status='cancelled')
         elif result.status == 'cancelled':  # the node closes; ROS knows cancelled only after a request

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 import threading
+import traceback
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -109,6 +110,9 @@ class SkillNode(Node):
             self._held = held_after(step, self._held, self.arm.gripper_width(), self.config.skills)
         except VlmRobotError as error:
             result = SkillResult(False, str(error))
+        except Exception as error:  # a fault of ours; the planner must hear a reason, and the node must go on
+            self.get_logger().error(f'{step.skill} failed: {"".join(traceback.format_exception(error))}')
+            result = SkillResult(False, f'the skill {step.skill} has a fault: {type(error).__name__}: {error}')
         finally:
             self._moving = False
             self._publish_hand()
