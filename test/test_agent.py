@@ -1,6 +1,6 @@
 """The whole path on real models and real physics, without ROS: a sentence goes in, the simulator judges."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +8,11 @@ import pytest
 
 from vlm_robot.agent import scene_of
 from vlm_robot.config import AgentConfig
-from vlm_robot.datatypes import Plan, Step
+from vlm_robot.datatypes import Plan, Scene, SceneObject, Step
 from vlm_robot.errors import ConfigError, SentenceError
 from vlm_robot.evaluation.episodes import run_episode
-from vlm_robot.evaluation.grading import grade_plan
+from vlm_robot.evaluation.grading import grade_plan, match_names, rename
+from vlm_robot.evaluation.journal import to_plain
 from vlm_robot.evaluation.loading import load_stack
 from vlm_robot.evaluation.runs import RunSpec
 from vlm_robot.evaluation.suite import evaluate, summarise, write_csv
@@ -120,6 +121,27 @@ def test_plans_are_graded_on_the_true_table():
     assert not grade_plan(Plan((Step('done'),)), truth, red).success
     wrong = grade_plan(Plan((pick, Step('place_in', 'red block', 'pink bowl'), Step('done'))), truth, red)
     assert (wrong.success, wrong.executability, wrong.recall) == (False, 0.5, 0.0)
+
+
+def test_names_of_the_cameras_become_true_names_by_place():
+    def bowl(number, x, y=0.0):
+        return SceneObject(f'gray bowl {number}', 'gray bowl', (x, y, 0.0))
+
+    truth = Scene((bowl(1, 0.3), bowl(2, 0.6)))
+    block = SceneObject('red block', 'red block', (0.6, 0.0, 0.0))
+    seen = Scene((bowl(1, 0.61, 0.01), bowl(2, 0.3, 0.02), bowl(3, 0.3, 0.3), block))
+    names = match_names(seen, truth)
+    assert names == {'gray bowl 1': 'gray bowl 2', 'gray bowl 2': 'gray bowl 1'}
+    plan = rename(Plan((Step('pick', 'gray bowl 1'), Step('place_at', 'gray bowl 1', 'top left corner'))), names)
+    assert plan.steps == (Step('pick', 'gray bowl 2'), Step('place_at', 'gray bowl 2', 'top left corner'))
+    assert match_names(Scene(), truth) == match_names(seen, Scene()) == {}
+
+
+def test_what_cannot_be_told_is_left_out_of_the_rates(stack):
+    plain = to_plain(asdict(run_episode(sample_episode(TABLE, 0), 'T0', stack)))
+    rows = [plain | {'plan_success': told} for told in (None, True, False, None)]
+    assert summarise(RunSpec('A', 'T0'), rows)['plan_success'] == 0.5
+    assert summarise(RunSpec('A', 'T0'), rows[:1])['plan_success'] is None
 
 
 def test_unknown_tiers_are_refused(stack):

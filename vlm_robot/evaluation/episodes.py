@@ -17,9 +17,19 @@ import numpy as np
 
 from vlm_robot.agent import Agent, CameraEyes, Eyes, OracleEyes, scene_of
 from vlm_robot.config import AgentConfig
-from vlm_robot.datatypes import Decision, Question, Scene, SkillResult, StepRecord, TaskResult, WorldState
+from vlm_robot.datatypes import (
+    Decision,
+    Plan,
+    Question,
+    Scene,
+    SceneObject,
+    SkillResult,
+    StepRecord,
+    TaskResult,
+    WorldState,
+)
 from vlm_robot.errors import ConfigError, PlanError
-from vlm_robot.evaluation.grading import grade_plan, is_right, PlanGrade, recall_of, share_kept
+from vlm_robot.evaluation.grading import grade_plan, is_right, match_names, PlanGrade, recall_of, rename, share_kept
 from vlm_robot.goals import Goal
 from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.perception.detector import Detector
@@ -93,7 +103,7 @@ class EpisodeResult:
     status: str
     reason: str
     plan: tuple[str, ...]
-    plan_success: bool
+    plan_success: bool | None  # None where the plan names a thing that only the cameras know, T3 and T4
     execution_success: bool | None  # None at T0 and T1, where nothing moves
     goal_condition_recall: float
     executability: float
@@ -148,6 +158,7 @@ class _Play:
     states: list[WorldState] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     question: str = ''
+    seen: dict[str, SceneObject] = field(default_factory=dict)  # name -> as the cameras first saw it
 
 
 def run_episode(
@@ -198,12 +209,33 @@ def _execute(episode: Episode, tier: Tier, stack: Stack, world: World, on_record
         play.question = play.question or question.text
         return episode.answer
 
+    if tier.sees:
+        agent.look = _remember(agent.look, play)  # type: ignore[method-assign]
     result = agent.run(episode.sentence, note, ask=answer)
     world.settle(0.5)
     play.states.append(world.state())
     on_world(world, episode)
     play.events += arm.events if arm is not None else []
-    return _summarise(episode, result, grade_plan(result.plan, truth, episode), play, moves=True)
+    return _summarise(episode, result, _grade(result.plan, truth, episode, play), play, moves=True)
+
+
+def _remember(look: Callable[[], Scene], play: _Play) -> Callable[[], Scene]:
+    """Return the same look, which notes every thing as it is first seen."""
+
+    def look_and_note() -> Scene:
+        scene = look()
+        play.seen = {item.name: item for item in scene.objects} | play.seen
+        return scene
+
+    return look_and_note
+
+
+def _grade(plan: Plan, truth: Scene, episode: Episode, play: _Play) -> PlanGrade:
+    """Grade a plan on the true table; no success is told where it names what only the cameras know."""
+    names = match_names(Scene(tuple(play.seen.values())), truth)
+    grade = grade_plan(rename(plan, names), truth, episode)
+    used = {name for step in plan.steps for name in (step.target, step.destination)}
+    return replace(grade, success=None) if used & (play.seen.keys() - names.keys()) else grade
 
 
 def _plan_only(episode: Episode, stack: Stack, truth: Scene, seen: Scene) -> EpisodeResult:
@@ -221,7 +253,8 @@ def _plan_only(episode: Episode, stack: Stack, truth: Scene, seen: Scene) -> Epi
     records = tuple(StepRecord(decision, SkillResult(True)) for decision in decisions)
     seconds = sum(decision.seconds for decision in decisions)
     result = TaskResult(episode.sentence, status, plan.reason, records, seconds, plan)
-    return _summarise(episode, result, grade_plan(plan, truth, episode), play, moves=False)
+    names = match_names(seen, truth) if seen is not truth else {}
+    return _summarise(episode, result, grade_plan(rename(plan, names), truth, episode), play, moves=False)
 
 
 def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade, play: _Play, moves: bool) -> EpisodeResult:
@@ -234,7 +267,7 @@ def _summarise(episode: Episode, result: TaskResult, grade: PlanGrade, play: _Pl
         status=result.status,
         reason=result.reason,
         plan=tuple(_say(step) for step in result.plan.steps),
-        plan_success=grade.success and right,
+        plan_success=None if grade.success is None else grade.success and right,
         execution_success=None,
         goal_condition_recall=grade.recall,
         executability=grade.executability,

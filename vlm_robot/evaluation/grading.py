@@ -10,8 +10,11 @@ counts. Positions in metres in the base frame.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from vlm_robot.datatypes import Plan, Scene, WorldState
 from vlm_robot.errors import PlanError
@@ -19,6 +22,7 @@ from vlm_robot.goals import Goal, TOLERANCE
 from vlm_robot.planning.symbolic import apply, to_state
 from vlm_robot.sim.scenario import Episode
 
+NEAR = 0.06  # metres between where a camera sees a thing and where it is
 MOVED = TOLERANCE  # metres in the plane from which on a thing that nobody asked for counts as moved
 
 
@@ -27,11 +31,12 @@ class PlanGrade:
     """
     How good a plan is on paper.
 
+    :param success: None where it cannot be told, because the plan's names are not the true table's.
     :param outcome: ``act``, ``refuse`` or ``ask``: what the plan comes to.
     :param early: whether it says ``done`` while the goal does not hold.
     """
 
-    success: bool
+    success: bool | None
     executability: float  # 0..1, steps that the symbolic table accepts
     recall: float  # 0..1, goal condition recall
     kept: float  # 0..1, side-effect precision
@@ -62,6 +67,33 @@ def grade_plan(plan: Plan, start: Scene, episode: Episode) -> PlanGrade:
         outcome,
         finished and not good,
     )
+
+
+def match_names(seen: Scene, truth: Scene) -> dict[str, str]:
+    """
+    Return the true name of everything that was seen, by label and place; what matches nothing is left out.
+
+    Both number what repeats ("gray bowl 2"), each in its own order.
+    """
+    if not seen.objects or not truth.objects:
+        return {}
+    gaps = [
+        [math.dist(a.p_base[:2], b.p_base[:2]) if a.label == b.label else np.inf for b in truth.objects]
+        for a in seen.objects
+    ]
+    costs = np.minimum(np.array(gaps), 1e3)
+    rows, columns = linear_sum_assignment(costs)
+    pairs = zip(rows, columns, strict=True)
+    return {seen.objects[r].name: truth.objects[c].name for r, c in pairs if costs[r, c] <= NEAR}
+
+
+def rename(plan: Plan, names: dict[str, str]) -> Plan:
+    """Return a plan with other names for its things; places and what has no other name stay as they are."""
+    parts = ('target', 'destination')
+    steps = (
+        replace(step, **{part: names.get(name := getattr(step, part), name) for part in parts}) for step in plan.steps
+    )
+    return replace(plan, steps=tuple(steps))
 
 
 def outcome_of(plan: Plan) -> str:

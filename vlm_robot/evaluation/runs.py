@@ -208,4 +208,4 @@ def _load_metered(config: AgentConfig) -> tuple[Any, Meter]:
 def has_succeeded(result: EpisodeResult | dict) -> bool:
     """Return whether the episode counts as a success at its tier."""
     data = result if isinstance(result, dict) else result.__dict__
-    return data['plan_success'] if data['execution_success'] is None else data['execution_success']
+    return bool(data['plan_success'] if data['execution_success'] is None else data['execution_success'])

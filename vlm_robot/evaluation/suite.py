@@ -85,11 +85,18 @@ def summarise(spec: RunSpec, results: Sequence[dict]) -> dict:
 
 
 def _rate(name: str, results: Sequence[dict]) -> dict:
-    return {name: mean([float(bool(r[name])) for r in results])}
+    told = _told(name, results)
+    return {name: mean([float(truth) for truth in told]) if told or not results else None}
 
 
 def _interval(name: str, results: Sequence[dict]) -> tuple[float, float]:
-    return wilson_interval(sum(bool(r[name]) for r in results), len(results))
+    told = _told(name, results)
+    return wilson_interval(sum(told), len(told))
+
+
+def _told(name: str, results: Sequence[dict]) -> list[bool]:
+    """Return the truth of every episode in which it could be told."""
+    return [bool(r[name]) for r in results if r[name] is not None]
 
 
 def _share(parts: Sequence[int], wholes: Sequence[int]) -> float | None:
