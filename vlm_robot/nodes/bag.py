@@ -20,11 +20,11 @@ from typing import Any
 
 from ament_index_python.packages import get_package_share_directory, PackageNotFoundError
 from rclpy.serialization import deserialize_message
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, ReaderError, StoragePlugin, Writer, WriterError
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer, WriterError
 from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
-from vlm_robot.errors import PerceptionError
+from vlm_robot.errors import PerceptionError, VlmRobotError
 
 BUILT_IN = ('bool', 'byte', 'char', 'string', 'wstring', 'float32', 'float64',
             *(f'{sign}int{bits}' for sign in ('', 'u') for bits in (8, 16, 32, 64)))  # fmt: skip
@@ -172,7 +172,9 @@ def _open(folder: Path) -> Iterator[Reader]:
     try:
         with Reader(Path(folder)) as reader:
             yield reader
-    except (ReaderError, OSError) as error:
+    except VlmRobotError:
+        raise
+    except Exception as error:  # of a broken file the library raises whatever it stumbles over, far from ReaderError
         cure = 'was its recorder killed? `ros2 bag reindex` or `mcap recover` may save it'
         raise PerceptionError(f"cannot read the recording '{folder}': {error}; {cure}") from error
 

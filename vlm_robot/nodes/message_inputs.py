@@ -68,7 +68,7 @@ def make_image(rng: random.Random, encoding: str = '') -> Image:
     if rng.random() < 0.2:
         message.data = rng.randbytes(rng.choice((0, 1, 3, 9215, 9217)))
     if rng.random() < 0.3:
-        message.header.frame_id = _cut(make_text(rng, SENTENCES))
+        message.header.frame_id = cut_text(make_text(rng, SENTENCES))
     return message
 
 
@@ -106,17 +106,17 @@ def make_detections(rng: random.Random) -> msgs.DetectionArray:
     found = []
     for _ in range(rng.randrange(6)):
         x, y, z, a, b, c, yaw, score = make_numbers(rng, 8)
-        label = rng.choice(WORDS) if rng.random() < 0.7 else _cut(make_text(rng, SENTENCES))
+        label = rng.choice(WORDS) if rng.random() < 0.7 else cut_text(make_text(rng, SENTENCES))
         detection = msgs.Detection(label=label, has_position=rng.random() < 0.8, position=Point(x=x, y=y, z=z))
-        detection.size, detection.yaw, detection.score = Vector3(x=a, y=b, z=c), _single(yaw), _single(score)
+        detection.size, detection.yaw, detection.score = Vector3(x=a, y=b, z=c), to_float32(yaw), to_float32(score)
         found.append(detection)
-    camera = rng.choice(('front', _cut(make_text(rng, SENTENCES))))
+    camera = rng.choice(('front', cut_text(make_text(rng, SENTENCES))))
     return msgs.DetectionArray(detections=found, camera=camera, queries=list(WORDS[:2]))
 
 
 def make_scene_message(rng: random.Random) -> msgs.Scene:
     """Return a scene with wrong numbers, names that repeat and relations of what is not there."""
-    message = conversions.to_scene(make_scene(_cut(make_text(rng, SENTENCES)) or 'x'), 'words')
+    message = conversions.to_scene(make_scene(cut_text(make_text(rng, SENTENCES)) or 'x'), 'words')
     for item in message.objects:
         if rng.random() < 0.3:
             x, y, z = make_numbers(rng, 3)
@@ -171,7 +171,7 @@ def _feed_skill(asked: tuple[msgs.Scene, msgs.PlanStep]) -> str:
 
 def make_step(rng: random.Random) -> msgs.PlanStep:
     """Return a step whose skill, target and destination are nearly right or nonsense."""
-    skill = rng.choice((*SKILLS, 'done', 'fly', _cut(make_text(rng, ('pick',)))))
+    skill = rng.choice((*SKILLS, 'done', 'fly', cut_text(make_text(rng, ('pick',)))))
     names = (
         'red block',
         'green bowl',
@@ -183,7 +183,7 @@ def make_step(rng: random.Random) -> msgs.PlanStep:
         'drawer',
         '',
     )
-    target, where = (rng.choice((*names, _cut(make_text(rng, names)))) for _ in range(2))
+    target, where = (rng.choice((*names, cut_text(make_text(rng, names)))) for _ in range(2))
     return msgs.PlanStep(skill=skill, target=target, destination=where)
 
 
@@ -198,8 +198,8 @@ def _feed_queries(request: SetQueries.Request) -> str:
 def make_queries(rng: random.Random) -> SetQueries.Request:
     """Return queries that are too many, too long, empty, repeated, or with the wrong thresholds."""
     count = rng.choice((0, 1, 2, 5, 300))
-    queries = [_cut(make_text(rng, WORDS)) for _ in range(count)]
-    numbers = [_single(value) for value in make_numbers(rng, rng.choice((0, count, count + 1)), 0.5)]
+    queries = [cut_text(make_text(rng, WORDS)) for _ in range(count)]
+    numbers = [to_float32(value) for value in make_numbers(rng, rng.choice((0, count, count + 1)), 0.5)]
     return SetQueries.Request(queries=queries, thresholds=numbers)
 
 
@@ -229,12 +229,12 @@ def _feed_pose(pose: Pose) -> str:
     return ''
 
 
-def _cut(text: str) -> str:
+def cut_text(text: str) -> str:
     """Return what a ROS string can carry: UTF-8 without zero bytes, of bounded length."""
     return text.encode('utf-8', 'ignore').decode().replace('\0', '')[:5000]
 
 
-def _single(value: float) -> float:
+def to_float32(value: float) -> float:
     """Return a number that a float32 field takes; beyond its range it is infinite."""
     return float(np.float32(np.clip(value, -3.4e38, 3.4e38))) if abs(value) < 1e300 else float(np.sign(value) * np.inf)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+import reprlib
 
 import numpy as np
 
 from vlm_robot.datatypes import Mask
 from vlm_robot.errors import SentenceError
+
+MOST_QUERIES, LONGEST_QUERY = 256, 200  # more cost seconds a picture; a longer one is no name of a thing
 
 
 class QueryList:
@@ -41,6 +44,8 @@ class QueryList:
             raise SentenceError(
                 f'{len(queries)} queries need as many thresholds or none; got {len(request.thresholds)}'
             )
+        if not all(0 <= value <= 1 for value in request.thresholds):
+            raise SentenceError(f'thresholds must be from 0 to 1; got {list(request.thresholds)[:MOST_QUERIES]}')
         self._state = queries, dict(zip(queries, request.thresholds))
 
     def filter(self, masks: Sequence[Mask]) -> list[Mask]:
@@ -54,4 +59,9 @@ class QueryList:
 
 def _check(labels: Sequence[str]) -> None:
     if not all(label.strip() for label in labels) or len(set(labels)) != len(labels):
-        raise SentenceError(f'queries must be different and not empty; got {list(labels)}')
+        raise SentenceError(f'queries must be different and not empty; got {reprlib.repr(list(labels))}')
+    longest = max(map(len, labels), default=0)
+    if len(labels) > MOST_QUERIES or longest > LONGEST_QUERY:
+        raise SentenceError(
+            f'{len(labels)} queries of up to {longest} letters were asked; allowed: {MOST_QUERIES} of {LONGEST_QUERY}'
+        )

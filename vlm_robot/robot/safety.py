@@ -17,6 +17,8 @@ import numpy as np
 from vlm_robot.errors import ConfigError, MotionCancelled, MotionError
 from vlm_robot.robot.arm import Arm
 
+FARTHEST = 1e6  # numbers beyond it are no place and overflow in products
+
 
 @dataclass(frozen=True)
 class SafetyConfig:
@@ -144,7 +146,7 @@ class CancellableArm:
 def check_pose(T_base_tcp: np.ndarray, config: SafetyConfig) -> str:
     """Return why a pose is forbidden; empty when it is allowed."""
     T = np.asarray(T_base_tcp, float)
-    if T.shape != (4, 4) or not np.isfinite(T).all():
+    if T.shape != (4, 4) or not np.isfinite(T).all() or np.abs(T).max() > FARTHEST:
         return f'the pose must be a (4, 4) matrix of finite numbers; got shape {T.shape}: {T.tolist()}'
     R = T[:3, :3]
     if not np.allclose(R @ R.T, np.eye(3), atol=1e-4) or np.linalg.det(R) < 0 or not np.allclose(T[3], (0, 0, 0, 1)):
