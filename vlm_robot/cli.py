@@ -23,7 +23,9 @@ from vlm_robot.evaluation import (
     bench_sight,
     commands,
     detecting,
+    endurance_commands,
     fault_commands,
+    input_commands,
     kitchen_commands,
     looking,
     recalling,
@@ -45,6 +47,9 @@ measure_app = typer.Typer(help='Measure a checkpoint again.', no_args_is_help=Tr
 bench_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(bench_app, name='bench')
 bench_app.command('faults')(fault_commands.bench_faults)
+bench_app.command('inputs')(input_commands.bench_inputs)
+bench_app.command('latency')(endurance_commands.bench_latency)
+bench_app.command('soak')(endurance_commands.bench_soak)
 app.add_typer(train_app, name='train')
 app.add_typer(measure_app, name='measure')
 app.command()(commands.evaluate)
