@@ -37,6 +37,14 @@ def test_letters_of_eight_pixels_are_read(reader):
     assert [line.text for line in reader.read(rgb)] == ['SALT']
 
 
+def test_a_line_reads_the_same_whatever_else_is_written(reader):
+    alone = reader.read(paint(('OK', (30, 60))))
+    beside = reader.read(paint(('OK', (30, 60)), ('A MUCH LONGER LINE', (20, 200))))
+    assert [line.text for line in alone] == ['OK']
+    assert beside[0].text == 'OK'
+    assert beside[0].confidence == pytest.approx(alone[0].confidence, abs=0.02)  # no padding to the longest line
+
+
 @pytest.mark.parametrize('shape', [(8, 8, 3), (8, 400, 3), (300, 9, 3)])
 def test_a_blank_picture_of_any_shape_reads_as_nothing(reader, shape):
     assert reader.read(np.full(shape, 120, np.uint8)) == []
