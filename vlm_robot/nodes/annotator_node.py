@@ -19,17 +19,20 @@ import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vlm_robot.annotation import draw_detections
 from vlm_robot.errors import ConfigError, VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, markers, parameters, pixels, sight_conversions, vision_messages
+from vlm_robot.nodes.camera_watch import comes_packed, PACKED
+from vlm_robot.nodes.compressed import unpack
 from vlm_robot.nodes.diagnostics import Meter
 from vlm_robot.nodes.liveness import reliable_qos, subscribe_for_a_while
 from vlm_robot.sight_annotation import draw_caption, draw_captions, draw_masks
 from vlm_robot_interfaces.msg import CaptionArray, DetectionArray, Scene, Segmentation
 
 SOURCES = {'detections': DetectionArray, 'masks': Segmentation, 'captions': CaptionArray}
+PICTURES = (Image, CompressedImage, CameraInfo)  # what a camera's driver sends
 KEPT_IMAGES = 30  # images a camera that wait for what will be said about them
 
 
@@ -60,6 +63,8 @@ class AnnotatorNode(Node):
         self.meter, self._lock = Meter(), threading.Lock()
         self._images: dict[str, OrderedDict] = {camera: OrderedDict() for camera in self.config.cameras}
         self._said: dict[tuple[str, str], Any] = {}
+        self._packed: dict[str, type] = {}  # camera -> kind of its pictures
+        self._infos: dict[str, CameraInfo] = {}
         self._topics: dict[str, Any] = {}
         self._group = MutuallyExclusiveCallbackGroup()
         self._pictures = {
@@ -81,7 +86,10 @@ class AnnotatorNode(Node):
 
     def _follow_viewers(self) -> None:
         viewed = [camera for camera, topic in self._pictures.items() if topic.get_subscription_count()]
-        wanted = {f'{camera}/image': (Image, lambda m, c=camera: self._keep(c, m)) for camera in viewed}
+        wanted: dict[str, tuple] = {}
+        for camera in viewed:
+            wanted[self._find_topic(camera)] = (self._packed[camera], lambda m, c=camera: self._keep(c, m))
+            wanted[f'{camera}/camera_info'] = (CameraInfo, lambda m, c=camera: self._infos.update({c: m}))
         if viewed:
             wanted |= {s: (SOURCES[s], lambda m, s=s: self._hear(s, m)) for s in self.config.sources}
         if self._boxes is not None and self._boxes.get_subscription_count():
@@ -92,8 +100,14 @@ class AnnotatorNode(Node):
             self.destroy_subscription(self._topics.pop(topic))
         for topic in [name for name in wanted if name not in self._topics]:
             kind, callback = wanted[topic]
-            qos = self._match(topic) if kind is Image else reliable_qos(5, latched=topic == 'scene')
+            qos = self._match(topic) if kind in PICTURES else reliable_qos(5, latched=topic == 'scene')
             self._topics[topic] = subscribe_for_a_while(self, kind, topic, callback, qos, self._group)
+
+    def _find_topic(self, camera: str) -> str:
+        """Return where the pictures of a camera come from: compressed where it offers nothing else."""
+        is_packed = comes_packed(self, camera, 'image', self._packed.get(camera) is CompressedImage)
+        self._packed[camera] = CompressedImage if is_packed else Image
+        return f'{camera}/{PACKED["image"] if is_packed else "image"}'
 
     def _match(self, topic: str) -> QoSProfile:
         """Return best effort where the camera offers no more."""
@@ -105,7 +119,7 @@ class AnnotatorNode(Node):
 
     # ---- what is said about which image
 
-    def _keep(self, camera: str, message: Image) -> None:
+    def _keep(self, camera: str, message: Image | CompressedImage) -> None:
         images = self._images[camera]
         images[conversions.to_seconds(message.header.stamp)] = message
         while len(images) > KEPT_IMAGES:
@@ -119,7 +133,7 @@ class AnnotatorNode(Node):
         if image is not None and self._pictures[message.camera].get_subscription_count():
             self._draw(message.camera, image)
 
-    def _draw(self, camera: str, image: Image) -> None:
+    def _draw(self, camera: str, image: Image | CompressedImage) -> None:
         begin, stamp = time.monotonic(), conversions.to_seconds(image.header.stamp)
         fresh = {
             source: said
@@ -127,7 +141,9 @@ class AnnotatorNode(Node):
             if name == camera and abs(stamp - conversions.to_seconds(said.header.stamp)) <= self.config.max_age
         }
         try:
-            picture = draw_all(pixels.from_colour(image), fresh)
+            picture = draw_all(
+                conversions.straighten(pixels.from_colour(unpack(image)), self._infos.get(camera)), fresh
+            )
         except VlmRobotError as error:
             self.meter.fail(str(error))
             return

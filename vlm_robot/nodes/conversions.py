@@ -152,6 +152,18 @@ def from_frame(camera: str, colour: Image, depth: Image, info: CameraInfo, pose:
     return RgbdImage(rgb, metres, intrinsics, from_pose(pose.pose), to_seconds(colour.header.stamp), camera)
 
 
+def straighten(rgb: np.ndarray, info: CameraInfo | None) -> np.ndarray:
+    """
+    Return a picture as a lens without distortion would have drawn it; as it is where no calibration says how.
+
+    :param rgb: (H, W, 3) uint8.
+    :raises ImageError: the calibration is broken or of another picture.
+    """
+    if info is None or info.k[0] == 0 or not any(info.d):
+        return rgb
+    return from_camera_info(info).rectify(rgb)
+
+
 def to_detection(seen: LiftedDetection | Detection) -> msgs.Detection:
     """Return a detection as a message, with its place where it has one."""
     detection = seen.detection if isinstance(seen, LiftedDetection) else seen

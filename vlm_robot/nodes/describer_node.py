@@ -22,7 +22,7 @@ from vlm_robot.evaluation.answering import load_answerer, WAYS
 from vlm_robot.evaluation.describing import load_describer
 from vlm_robot.language.description_reader import ReaderConfig
 from vlm_robot.language.language_loading import LanguageConfig
-from vlm_robot.nodes import conversions, lifespan, pixels, sight_conversions
+from vlm_robot.nodes import conversions, lifespan, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.sight_node import check_parts, SightNode
@@ -116,7 +116,7 @@ class DescriberNode(SightNode):
 
     def look(self, camera: str, messages: tuple) -> None:
         """Describe the newest image of a camera."""
-        rgb = pixels.from_colour(messages[0])
+        rgb = self.watch.straighten(camera, messages[0])
         self._descriptions.publish(self._write(rgb, camera, messages[0].header))
 
     def _write(self, rgb: np.ndarray, camera: str, header) -> Description:
@@ -152,11 +152,11 @@ class DescriberNode(SightNode):
 
     def _remember(self, message: DetectionArray) -> None:
         """Keep the image that detections were made from, and the things in it, as embeddings."""
-        image = self.watch.find(message.camera, message.header) if self.memory is not None else None
-        if image is None:
-            return
         try:
-            rgb, looks = pixels.from_colour(image), []
+            image = self.watch.find(message.camera, message.header) if self.memory is not None else None
+            if image is None:
+                return
+            rgb, looks = self.watch.straighten(message.camera, image), []
             for item in message.detections:
                 seen, place = conversions.from_detection(item), conversions.from_point(item.position)
                 cut = cut_around(rgb, seen.box_xyxy_px)

@@ -13,7 +13,7 @@ from typing import Any
 
 from vlm_robot.datatypes import GroundedCaption, Mask
 from vlm_robot.errors import SentenceError
-from vlm_robot.nodes import lifespan, pixels, sight_conversions
+from vlm_robot.nodes import lifespan, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
 from vlm_robot.nodes.change_rules import When
 from vlm_robot.nodes.liveness import reliable_qos
@@ -80,7 +80,7 @@ class GrounderNode(SightNode):
     def look(self, camera: str, messages: tuple) -> None:
         """Caption the newest image of a camera."""
         begin, grounder = time.monotonic(), self.get_model('grounder')
-        rgb = pixels.from_colour(messages[0])
+        rgb = self.watch.straighten(camera, messages[0])
         captions = grounder.caption_dense(rgb) if self.config.dense else [grounder.caption(rgb)]
         array = CaptionArray(header=messages[0].header, camera=camera, model=grounder.name)
         array.captions = [sight_conversions.to_caption(caption, array.header) for caption in captions]

@@ -22,20 +22,24 @@ COLOUR_CHANNELS = {
     'rgba8': (0, 1, 2),
     'bgra8': (2, 1, 0),
     'mono8': (0, 0, 0),
+    '8UC1': (0, 0, 0),
+    '8UC3': (2, 1, 0),  # OpenCV's names and order
+    '8UC4': (2, 1, 0),
 }
-CHANNEL_COUNT = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
-DEPTH_TYPES = {'32FC1': ('f4', 1.0), '16UC1': ('u2', 0.001)}  # number type, metres per unit
+CHANNEL_COUNT = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4}
+DEPTH_TYPES = {'32FC1': ('f4', 1.0), '16UC1': ('u2', 0.001), 'mono16': ('u2', 0.001)}  # number type, metres per unit
 
 
 def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     """
     Return an image message.
 
-    :param pixels: (H, W, 3) uint8 for rgb8, (H, W) uint8 for mono8, float32 for 32FC1, uint16 for 16UC1.
+    :param pixels: (H, W, 3) uint8 for rgb8 and bgr8, (H, W) uint8 for mono8, float32 for 32FC1, uint16 for 16UC1.
     :raises ImageError: the array does not fit the encoding.
     """
     wanted = {
         'rgb8': (3, np.uint8),
+        'bgr8': (3, np.uint8),
         'mono8': (2, np.uint8),
         '32FC1': (2, np.float32),
         '16UC1': (2, np.uint16),

@@ -14,7 +14,7 @@ from typing import Any
 from sensor_msgs.msg import Image
 
 from vlm_robot.errors import SentenceError
-from vlm_robot.nodes import lifespan, pixels, sight_conversions
+from vlm_robot.nodes import lifespan, sight_conversions
 from vlm_robot.nodes.camera_watch import WatchConfig
 from vlm_robot.nodes.change_rules import When
 from vlm_robot.nodes.liveness import reliable_qos
@@ -69,7 +69,7 @@ class SegmenterNode(SightNode):
     def look(self, camera: str, messages: tuple) -> None:
         """Segment the newest image of a camera."""
         begin, segmenter = time.monotonic(), self.get_model('segmenter')
-        rgb = pixels.from_colour(messages[0])
+        rgb = self.watch.straighten(camera, messages[0])
         masks = self.queries.filter(segmenter.segment(rgb, self.queries.labels))
         message = sight_conversions.to_segmentation(masks, rgb, messages[0].header)
         message.camera, message.model, message.processing_s = camera, segmenter.name, time.monotonic() - begin

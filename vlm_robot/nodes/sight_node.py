@@ -36,7 +36,12 @@ def check_parts(parts: Sequence[str], known: Sequence[str]) -> None:
             raise ConfigError(f"no part '{part}'{name_nearest(part, known)}; allowed: {list(known)}")
 
 
-RULES = {'rate': When.ALWAYS, 'cameras': When.INACTIVE, 'image_reliability': When.INACTIVE}
+RULES = {
+    'rate': When.ALWAYS,
+    'cameras': When.INACTIVE,
+    'image_reliability': When.INACTIVE,
+    'image_transport': When.INACTIVE,
+}
 
 
 class SightNode(LifecycleNode):
@@ -182,7 +187,7 @@ class SightNode(LifecycleNode):
         if request.image.width or request.image.height:
             return pixels.from_colour(request.image), '', request.image.header
         camera, image = self.watch.newest(request.camera)
-        return pixels.from_colour(image), camera, image.header
+        return self.watch.straighten(camera, image), camera, image.header
 
     # ---- health
 
