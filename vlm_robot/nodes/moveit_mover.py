@@ -54,8 +54,8 @@ class MoveItMover:
         moveit = self.config.moveit
         request = self._to_request(moveit.line_planner, speed / moveit.full_speed)
         request.goal_constraints = [self._constrain_pose(T_base_tcp)]
-        if hasattr(request, 'max_cartesian_speed'):  # since Humble; a second limit, where the pipeline heeds it
-            request.cartesian_speed_limited_link, request.max_cartesian_speed = moveit.tip_link, float(speed)
+        request.max_cartesian_speed = float(speed)  # a second limit, where the pipeline heeds it
+        setattr(request, self._find_limited_link(request), moveit.tip_link)
         self._run(request, check)
 
     def go_home(self, check: Check) -> None:
@@ -92,6 +92,10 @@ class MoveItMover:
         workspace.min_corner = Vector3(x=safety.x_min, y=safety.y_min, z=safety.z_min)
         workspace.max_corner = Vector3(x=safety.x_max, y=safety.y_max, z=safety.z_max)
         return request
+
+    def _find_limited_link(self, request: Any) -> str:
+        names = ('cartesian_speed_limited_link', 'cartesian_speed_end_effector_link')  # the second on Humble
+        return next(name for name in names if hasattr(request, name))
 
     def _constrain_pose(self, T_base_tcp: np.ndarray) -> Any:
         moveit, messages = self.config.moveit, self._messages

@@ -78,8 +78,7 @@ class Nav2Base:
         goal.pose = to_pose_stamped(pose, now, self.config.frame)
 
         def tell(feedback) -> None:
-            self._pose = from_pose(feedback.current_pose.pose)
-            on_progress(self._pose, float(feedback.distance_remaining))
+            on_progress(from_pose(feedback.current_pose.pose), float(feedback.distance_remaining))
 
         self._raise_failure(self._server.run(goal, self._check, tell), pose)
 

@@ -70,7 +70,8 @@ class RobotServer:
 
     def _watch(self, check: Callable[[], None]) -> Callable[[], None]:
         """Return a check that also notices a server that went away, and a motion without end."""
-        begin = seen = time.monotonic()
+        begin = time.monotonic()
+        seen = float('inf')  # a server that never was is not gone
 
         def look() -> None:
             nonlocal seen
