@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import SetBool
@@ -51,11 +53,12 @@ class Watcher:
         self.node = rclpy.create_node('watcher', context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
-        self.told = {}
+        self.told, self.heard = {}, 0
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self.hear, reliable_qos(20))
         self.client = self.node.create_client(SetBool, 'supervisor/set_active')
 
     def hear(self, message):
+        self.heard += 1
         for status in message.status:
             self.told[status.name.removeprefix('supervisor: ')] = (
                 status.message,
@@ -70,6 +73,13 @@ class Watcher:
 
     def wait_for(self, name, state):
         self.wait(lambda: self.told.get(name, ('',))[0] == state)
+
+    def change(self, name, transition):
+        client = self.node.create_client(ChangeState, f'{name}/change_state')
+        assert client.wait_for_service(30.0)
+        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        self.wait(future.done)
+        assert future.result().success
 
     def set_active(self, value):
         assert self.client.wait_for_service(30.0)
@@ -86,9 +96,9 @@ def watcher():
 
 
 def test_nodes_are_brought_up_put_to_rest_and_brought_up_again_after_a_crash(watcher):
-    options = ['-p', 'nodes:=[willing,shy]', '-p', 'first_pause:=0.2', '-p', 'period:=0.1']
+    options = ['-p', 'nodes:=[willing]', '-p', 'where_present:=[shy,never]', '-p', 'first_pause:=0.2']
     processes = [
-        start('-m', 'vlm_robot.nodes.supervisor_node', '--ros-args', *options),
+        start('-m', 'vlm_robot.nodes.supervisor_node', '--ros-args', *options, '-p', 'period:=0.1'),
         start('-c', WARD, 'shy', '2'),
     ]
     try:
@@ -101,6 +111,15 @@ def test_nodes_are_brought_up_put_to_rest_and_brought_up_again_after_a_crash(wat
         watcher.wait_for('willing', 'inactive')
         watcher.set_active(True)
         watcher.wait_for('willing', 'active')
+        watcher.change('willing', Transition.TRANSITION_DEACTIVATE)
+        watcher.wait(lambda: watcher.told['willing'][1]['put to rest by others'] == 1)
+        heard = watcher.heard
+        watcher.wait(lambda: watcher.heard > heard + 3)
+        assert watcher.told['willing'][0] == 'inactive', 'who is put to rest by hand is left alone'
+        watcher.change('willing', Transition.TRANSITION_ACTIVATE)
+        watcher.wait(lambda: watcher.told['willing'][1]['put to rest by others'] == 0)
+        watcher.wait_for('willing', 'active')
+        assert 'never' not in watcher.told
         processes[-1].kill()
         processes[-1].wait()
         watcher.wait_for('willing', 'absent')
