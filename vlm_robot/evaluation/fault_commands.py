@@ -17,6 +17,9 @@ def bench_faults(
     out: Annotated[Path, typer.Option(help='Folder of journal, table (faults.md) and logs.')] = Path('out/faults'),
     json_file: Annotated[Path | None, typer.Option('--json', help='Also write rows and conditions to it.')] = None,
     fresh: Annotated[bool, typer.Option('--fresh', help='Forget the rows of an earlier run.')] = False,
+    sight: Annotated[
+        str, typer.Option(help='detector, or full: also start and kill the other nodes of sight.')
+    ] = 'detector',
     slow: Annotated[float, typer.Option(min=0.1, help='Stretch all waiting for a computer that is busy.')] = 1.0,
 ) -> None:
     """
@@ -30,6 +33,7 @@ def bench_faults(
     Example: vlm-robot bench faults --only 'depth*' --only 'planner killed/holding' --out out/faults
     """
     command = [sys.executable, '-m', 'vlm_robot.nodes.fault_bench', '--out', str(out), '--slow', str(slow)]
+    command += ['--sight', sight]
     for pattern in only or ():
         command += ['--only', pattern]
     command += ['--list'] if list_only else []

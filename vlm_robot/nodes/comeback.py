@@ -8,6 +8,15 @@ import time
 
 from vlm_robot.nodes.witness import wait_until, Witness
 
+TELLING = (
+    'supervisor',
+    'annotator',
+    'segmenter',
+    'grounder',
+    'describer',
+)  # nodes whose only regular words are diagnostics
+SIGNS = {'planner': 'planner active', **{name: f'diagnostics of {name}' for name in TELLING}}  # what to wait for
+
 
 class Comeback(threading.Thread):
     """
@@ -31,5 +40,6 @@ class Comeback(threading.Thread):
             self.heard = time.monotonic()
 
     def _is_back(self) -> bool:
-        is_planning = 'planner' not in self._names or self._witness.heard.get('planner active', 0.0) > self.restarted
-        return is_planning and self._witness.is_fresh(self.restarted)
+        signs = [SIGNS[name] for name in self._names if name in SIGNS]
+        is_told = all(self._witness.heard.get(sign, 0.0) > self.restarted for sign in signs)
+        return is_told and self._witness.is_fresh(self.restarted)

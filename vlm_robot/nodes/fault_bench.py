@@ -25,9 +25,10 @@ from vlm_robot.console import console, errors
 from vlm_robot.errors import PerceptionError, VlmRobotError
 from vlm_robot.evaluation.fault_table import FaultRow, Journal, summarise, to_json, to_markdown
 from vlm_robot.nodes import scenes_of_faults
-from vlm_robot.nodes.fault_stage import FIRST, Outcome, PhaseMissed, SECOND, Stage
+from vlm_robot.nodes.errands import FIRST, Outcome, PhaseMissed, SECOND
+from vlm_robot.nodes.fault_stage import Stage
 from vlm_robot.nodes.faults import choose, Fault, list_faults
-from vlm_robot.nodes.graph import NODES
+from vlm_robot.nodes.graph import NODES, SIGHT, WATCH
 from vlm_robot.nodes.witness import wait_until
 
 ATTEMPTS = 3  # to reach the phase of a fault: a busy computer can end a task before
@@ -137,13 +138,13 @@ def list_damage(stage: Stage, fault: Fault) -> list[str]:
     return [*deaths, *stage.list_tracebacks(), *violations[:1], *more]
 
 
-def run_all(faults: Sequence[Fault], journal: Journal, out: Path, slowness: float) -> None:
+def run_all(faults: Sequence[Fault], journal: Journal, stage: Stage) -> None:
     """Play the faults that the journal does not know yet, on one graph."""
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     due = [fault for fault in faults if fault.key not in journal.rows]
     if not due:
         return
-    with Progress(*columns, console=console) as progress, Stage(out / 'logs', slowness) as stage:
+    with Progress(*columns, console=console) as progress, stage:
         task = progress.add_task('starting', total=len(faults), completed=len(faults) - len(due))
         for fault in due:
             progress.update(task, description=fault.key)
@@ -180,10 +181,14 @@ def main() -> int:
     parser.add_argument('--out', type=Path, default=Path('out/faults'), help='folder of journal, table and logs')
     parser.add_argument('--json', type=Path, help='also write rows and conditions as JSON to this file')
     parser.add_argument('--fresh', action='store_true', help='forget the journal of an earlier run')
+    parser.add_argument(
+        '--sight', default='detector', choices=[*SIGHT], help='full: also kill the other nodes of sight'
+    )
     parser.add_argument('--slow', type=float, default=1.0, help='stretch all waiting for a computer that is busy')
     options = parser.parse_args()
     try:
-        faults = choose(list_faults(), options.only)
+        beside = (*WATCH, *SIGHT[options.sight])
+        faults = choose(list_faults(beside), options.only)
         if options.list:
             print('\n'.join(fault.key for fault in faults))
             return 0
@@ -191,7 +196,7 @@ def main() -> int:
         if options.fresh:
             path.unlink(missing_ok=True)
         journal = Journal(path)
-        run_all(faults, journal, options.out, options.slow)
+        run_all(faults, journal, Stage(options.out / 'logs', options.slow, beside))
     except VlmRobotError as error:
         errors.print(f'[red]error:[/red] {escape(str(error))}', highlight=False, soft_wrap=True)
         return 1

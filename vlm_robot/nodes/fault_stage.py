@@ -9,7 +9,7 @@ faults that need it get the planner with the model that ships.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 import os
 from pathlib import Path
 import re
@@ -17,20 +17,18 @@ import signal
 import threading
 import time
 
-from vlm_robot.datatypes import TaskResult
 from vlm_robot.errors import PerceptionError, VlmRobotError
-from vlm_robot.goals import parse_goal
 from vlm_robot.language.fake_server import FakeServer
 from vlm_robot.nodes.arm_tamperer import ArmTamperer
 from vlm_robot.nodes.comeback import Comeback
-from vlm_robot.nodes.graph import Graph, GraphConfig, NODES
+from vlm_robot.nodes.errands import Errand, ERRANDS, Pending, UNHEARD
+from vlm_robot.nodes.graph import Graph, GraphConfig, NODES, WATCH
 from vlm_robot.nodes.tamperer import list_remaps, Tamperer
 from vlm_robot.nodes.tampering import leave
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.nodes.witness import wait_until, Witness
 
 SCENARIO, SEED = 'blocks_and_bowls', 11
-COLOURS = ('red', 'blue', 'yellow'), ('green', 'blue', 'yellow')  # of the blocks and of the bowls
 PROBE = ''  # an empty sentence: whoever refuses it with this word takes tasks
 PROBED = 'empty'
 LINK = {'fresh_timeout': 20.0, 'start_timeout': 20.0, 'detector_silence': 15.0}  # s, the planner's own defaults
@@ -38,83 +36,16 @@ PATIENCE = 120.0  # wall-clock seconds after which something that has not ended 
 BUSY = 'another task is running'
 
 
-class PhaseMissed(VlmRobotError):
-    """A task that ended before the phase in which something should have been broken."""
-
-
-@dataclass(frozen=True)
-class Errand:
-    """A sentence, what must be true after it, and the program that a scripted server answers."""
-
-    block: str
-    bowl: str
-
-    @property
-    def sentence(self) -> str:
-        """Return the words."""
-        return f'put the {self.block} in the {self.bowl}'
-
-    @property
-    def program(self) -> str:
-        """Return what a language model writes for them."""
-        return f"put(the('{self.block}'), the('{self.bowl}'))"
-
-    def holds(self, client: TaskClient) -> bool:
-        """Return whether the simulator's truth says that it is so."""
-        return parse_goal({'in': [self.block, self.bowl]}).holds(client.world_state())
-
-
-ERRANDS = tuple(Errand(f'{block} block', f'{bowl} bowl') for block in COLOURS[0] for bowl in COLOURS[1])
-FIRST, SECOND, UNHEARD = ERRANDS[0], ERRANDS[4], (*ERRANDS[1:4], *ERRANDS[5:])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a task ended, or why it could not even be given; ``hung`` when it did not end at all."""
-
-    status: str
-    reason: str
-
-
-class Pending:
-    """A sentence that is being carried out, given from a thread of its own."""
-
-    def __init__(self, client: TaskClient, errand: Errand):
-        """Send it."""
-        self.client, self.errand = client, errand
-        self._outcome: Outcome | None = None
-        self._thread = threading.Thread(target=self._send, daemon=True)
-        self._thread.start()
-
-    @property
-    def is_over(self) -> bool:
-        """Return whether it has ended."""
-        return not self._thread.is_alive()
-
-    def wait(self, timeout: float) -> Outcome:
-        """Return how it ended, ``hung`` after the timeout."""
-        self._thread.join(timeout)
-        return self._outcome or Outcome('hung', f'no end within {timeout:g} s')
-
-    def _send(self) -> None:
-        try:
-            result: TaskResult = self.client.send(self.errand.sentence)
-            self._outcome = Outcome(result.status, result.reason)
-        except VlmRobotError as error:
-            self._outcome = Outcome('failed', str(error))
-        except Exception as error:  # anything else that reaches a user is a fault of ours, and a row must say so
-            self._outcome = Outcome('crashed', f'{type(error).__name__}: {error}')
-
-
 class Stage:
     """The graph, its tamperers and its witness; a context manager."""
 
-    def __init__(self, out: Path, slowness: float = 1.0):
+    def __init__(self, out: Path, slowness: float = 1.0, beside: Sequence[str] = WATCH):
         """
         Prepare; nothing starts yet.
 
         :param out: folder of the logs.
         :param slowness: how many times slower than a quiet computer this one is; stretches all waiting.
+        :param beside: nodes that run too and that no task needs.
         """
         self.out, self.patience = out, PATIENCE * slowness
         self.slowness = slowness
@@ -125,7 +56,9 @@ class Stage:
         sim = {'scenario': SCENARIO, 'seed': SEED}
         self.parameters: dict[str, dict[str, object]] = {'sim': sim, 'planner': self.script_planner()}
         os.environ['ROS_LOG_DIR'] = str((out / 'ros').resolve())
-        self.graph = Graph(GraphConfig(out, NODES, parameters=self.parameters, remaps={'sim': list_remaps()}))
+        self.graph = Graph(
+            GraphConfig(out, (*NODES, *beside), parameters=self.parameters, remaps={'sim': list_remaps()})
+        )
         self.deaths: list[str] = []
         self.restarted: dict[str, float] = {}  # node -> wall-clock seconds of the newest start by the keeper
         self.comeback: Comeback | None = None  # of the newest kill

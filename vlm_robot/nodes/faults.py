@@ -8,14 +8,15 @@ needs, and then only if the simulator's truth agrees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from vlm_robot.errors import ConfigError, name_nearest
 from vlm_robot.nodes import disk_faults, scenes_of_faults, tampering
-from vlm_robot.nodes.fault_stage import Outcome, Stage
-from vlm_robot.nodes.graph import NODES
+from vlm_robot.nodes.errands import Outcome
+from vlm_robot.nodes.fault_stage import Stage
+from vlm_robot.nodes.graph import NODES, WATCH
 from vlm_robot.nodes.tampering import Tamper
 
 PHASES = ('idle', 'looking', 'moving', 'holding')
@@ -60,10 +61,10 @@ class Fault:
         return f'{self.name}/{self.phase}'
 
 
-def list_faults() -> list[Fault]:
-    """Return all faults in the order in which they are played."""
-    return [*_list_kills(), *_list_pauses(), *_list_cameras(), *_list_clock(), *_list_arm(), *_list_servers(),
-            *_list_strangers(), *_list_clients(), *_list_disk()]  # fmt: skip
+def list_faults(beside: Sequence[str] = WATCH) -> list[Fault]:
+    """Return all faults in the order in which they are played; ``beside``: nodes that no task needs."""
+    return [*_list_kills(), *_list_kills_beside(beside), *_list_pauses(), *_list_cameras(), *_list_clock(),
+            *_list_arm(), *_list_servers(), *_list_strangers(), *_list_clients(), *_list_disk()]  # fmt: skip
 
 
 def choose(faults: list[Fault], patterns: list[str]) -> list[Fault]:
@@ -93,6 +94,14 @@ def _list_kills() -> list[Fault]:
         )
         for node in NODES
         for phase in PHASES
+    ]
+
+
+def _list_kills_beside(nodes: Sequence[str]) -> list[Fault]:
+    return [
+        Fault(f'{node} killed', phase, lambda stage, node=node: stage.kill(node), expected=('done',), kills=(node,))
+        for node in nodes
+        for phase in ('idle', 'moving')
     ]
 
 

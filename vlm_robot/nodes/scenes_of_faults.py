@@ -11,7 +11,8 @@ from action_msgs.srv import CancelGoal
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.language.fake_server import FakeServer
 from vlm_robot.nodes import strangers
-from vlm_robot.nodes.fault_stage import BUSY, ERRANDS, FIRST, Outcome, Pending, PhaseMissed, SECOND, Stage
+from vlm_robot.nodes.errands import ERRANDS, FIRST, Outcome, Pending, PhaseMissed, SECOND
+from vlm_robot.nodes.fault_stage import BUSY, Stage
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.nodes.witness import wait_until
 

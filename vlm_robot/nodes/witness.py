@@ -12,6 +12,7 @@ import contextlib
 from dataclasses import dataclass, field
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.msg import TransitionEvent
 import numpy as np
@@ -99,6 +100,7 @@ class Witness(Participant):
         listen(SceneMessage, 'scene', lambda message: self._hear('scene'), reliable_qos())
         listen(HandState, 'hand_state', self._on_hand, reliable_qos())
         listen(Plan, 'plan', self._on_plan, reliable_qos(20))
+        listen(DiagnosticArray, '/diagnostics', self._on_diagnostics, reliable_qos(20))
         listen(TransitionEvent, 'planner/transition_event', self._on_transition, reliable_qos())
 
     def is_fresh(self, since: float) -> bool:
@@ -146,6 +148,10 @@ class Witness(Participant):
     def _on_hand(self, message: HandState) -> None:
         self._hear('hand state')
         self.held, self.is_skill_running = message.held, message.moving
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self._hear(f'diagnostics of {status.name.partition(":")[0]}')
 
     def _on_transition(self, message: TransitionEvent) -> None:
         self._hear(f'planner {message.goal_state.label}')
