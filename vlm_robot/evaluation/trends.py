@@ -36,10 +36,14 @@ class Slope:
 
 
 def summarise(values: Sequence[float]) -> dict[str, float]:
-    """Return count, p50, p90, p99 and most of some values; of none, a count of 0 alone."""
+    """
+    Return count, p50, p90, p99 and most of some values, infinite ones too; of none, a count of 0 alone.
+
+    A percentile is a value that occurred, the higher one of two: p99 of 25 values is the greatest.
+    """
     if not len(values):
         return {'n': 0}
-    p50, p90, p99 = np.percentile(np.asarray(values, float), (50, 90, 99))
+    p50, p90, p99 = np.percentile(np.asarray(values, float), (50, 90, 99), method='higher')
     return {'n': len(values), 'p50': float(p50), 'p90': float(p90), 'p99': float(p99), 'max': float(max(values))}
 
 
