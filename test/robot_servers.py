@@ -3,7 +3,7 @@ A robot for tests: the action servers of ros2_control, MoveIt 2 and Nav2, moving
 
 The servers are ours, not those projects': they take the same goals and answer with the same codes. The arm under them
 is PyBullet's, with contacts and friction; trajectories are interpolated as joint_trajectory_controller does (cubic
-Hermite between points). Simulated time passes only while a goal runs.
+Hermite between points) and feel nothing but the joints that stay behind. Simulated time passes only while a goal runs.
 """
 
 from __future__ import annotations
@@ -133,10 +133,11 @@ class RobotServers(Node):
         with self._physics:
             start = self.arm.joint_states().positions[:7]
             motion = self.arm.follow(Interpolation(start, trajectory.points))
-        code, text = codes.SUCCESSFUL, ''
+        code = codes.SUCCESSFUL
         if self._carry_on(handle, motion) and motion.blocked:
-            code, text = codes.PATH_TOLERANCE_VIOLATED, motion.error
-        return self._end(handle, codes(error_code=code, error_string=text), motion)
+            is_late = 'off its goal' in motion.error
+            code = codes.GOAL_TOLERANCE_VIOLATED if is_late else codes.PATH_TOLERANCE_VIOLATED
+        return self._end(handle, codes(error_code=code, error_string=motion.error), motion)
 
     def _plan_and_move(self, handle):
         (actions, messages), request = self._moveit, handle.request.request

@@ -76,18 +76,19 @@ class BulletArm:
         :raises MotionError: another motion runs, or a point of the line cannot be reached; nothing moved.
         """
         self._refuse_while_moving()
-        return self.follow(plan_line(self._positions(), np.asarray(T_base_tcp, float), speed), 'the move')
+        q = self._positions()
+        plan = plan_line(q, np.asarray(T_base_tcp, float), speed)
+        return self.follow(plan, 'the move', T_base_tcp[2, 3] < panda.solve_forward(q)[0][2, 3] - 0.001)
 
     def start_home(self) -> Motion:
         """Begin the way home, straight in joint space; raise MotionError while another motion runs."""
         self._refuse_while_moving()
         return self.follow(plan_joint_move(self._positions(), self.home_posture), 'the way home')
 
-    def follow(self, trajectory: Trajectory, what: str = 'the trajectory') -> Motion:
-        """Begin a trajectory, whoever planned it; raise MotionError while another motion runs."""
+    def follow(self, trajectory: Trajectory, what: str = 'the trajectory', descends: bool = False) -> Motion:
+        """Begin a trajectory, whoever planned it; one that descends halts where the hand is pushed up."""
         self._refuse_while_moving()
-        goal = panda.solve_forward(trajectory.at(trajectory.duration)[0])[0]
-        self._descends = goal[2, 3] < self.tcp_pose()[2, 3] - 0.001
+        self._descends = descends
         times = TIME_STEP * np.arange(1, np.ceil(trajectory.duration / TIME_STEP) + 1)
         self._goals, self._velocities = trajectory.sample(times)
         self._ticks = 0
