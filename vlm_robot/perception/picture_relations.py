@@ -25,10 +25,10 @@ COLUMNS, ROWS = ('left', 'centre', 'right'), ('upper', 'middle', 'lower')
 class HostRules:
     """What boxes must look like to be in or on each other; chosen on validation pictures (``placing_measure``)."""
 
-    least_in_bowl: float = 0.75  # share of a block's box inside a bowl's box; a block may look over the rim
+    least_in_bowl: float = 0.7  # share of a block's box inside a bowl's box; a block may look over the rim
     stack_overlap: float = 0.65  # share of the narrower width in which two blocks of a stack stand above each other
     least_bite: float = 0.05  # of the upper block's height: how far its box reaches into the lower one's, at least
-    most_bite: float = 0.7  # and at most
+    most_bite: float = 0.8  # and at most
     stack_rise: float = 0.4  # of the upper block's height: how far its top is above that of the lower, at least
 
 
