@@ -69,7 +69,9 @@ def _build() -> Path:
     _run('cmake', '-S', FOLDER, '-B', unfinished, '-G', 'Ninja', f'-DPython3_EXECUTABLE={sys.executable}')
     _run('cmake', '--build', unfinished)
     (unfinished / 'done').touch()
-    if not build.exists():
+    if build.exists():  # another process was faster
+        shutil.rmtree(unfinished)
+    else:
         unfinished.rename(build)
     return build
 

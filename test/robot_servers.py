@@ -13,7 +13,7 @@ import threading
 import time
 
 from action_msgs.msg import GoalStatus
-from geometry_msgs.msg import PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 import numpy as np
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -73,6 +73,7 @@ class RobotServers(Node):
         self.base = (0.0, 0.0, 0.0)
         self._physics = threading.RLock()
         self._joints = self.create_publisher(JointState, 'joint_states', reliable_qos())
+        self._tool = self.create_publisher(PoseStamped, 'tool', reliable_qos())
         self._pose = self.create_publisher(PoseWithCovarianceStamped, 'amcl_pose', reliable_qos(1, latched=True))
         self.create_timer(0.02, self._tell, callback_group=MutuallyExclusiveCallbackGroup())
         self._control = importlib.import_module('control_msgs.action')
@@ -124,6 +125,7 @@ class RobotServers(Node):
             return
         with self._physics:
             states = self.arm.joint_states()
+        self._tool.publish(conversions.to_pose_stamped(self.tcp(), conversions.to_header(0.0, 'panda_link0')))
         self._joints.publish(JointState(name=list(states.names), position=list(states.positions)))
 
     def _follow(self, handle):

@@ -168,6 +168,33 @@ def test_a_line_is_straight_no_faster_than_asked_and_ends_where_asked(robot, ada
     assert np.allclose(arm.tcp_pose(), AWAY, atol=0.003)
 
 
+def test_a_trajectory_carries_the_joints_and_the_tolerance_of_the_configuration(robot):
+    robot.arm('ros2_control').move_to(AWAY, 0.3)
+    goal = robot.servers.goals[-1]
+    assert tuple(goal.trajectory.joint_names) == RobotConfig().joints
+    assert {(tolerance.name, tolerance.position) for tolerance in goal.path_tolerance} == {
+        (name, Ros2ControlConfig().path_tolerance) for name in RobotConfig().joints
+    }
+    assert list(goal.goal_tolerance) == [] and np.abs(goal.trajectory.points[-1].velocities).max() < 1e-9
+
+
+def test_a_planning_request_carries_speed_frame_and_workspace(robot):
+    robot.arm('moveit').move_to(AWAY, 0.3)
+    request, limits = robot.servers.goals[-1].request, SafetyConfig()
+    place = request.goal_constraints[0].position_constraints[0]
+    assert (request.group_name, request.planner_id, place.link_name) == ('panda_arm', 'LIN', 'panda_hand_tcp')
+    assert place.header.frame_id == request.workspace_parameters.header.frame_id == 'panda_link0'
+    assert request.max_velocity_scaling_factor == pytest.approx(0.3) and request.max_cartesian_speed == 0.3
+    assert request.workspace_parameters.min_corner.z == limits.z_min and request.start_state.is_diff
+
+
+def test_the_pose_of_the_tool_can_come_from_a_topic(robot):
+    arm = robot.build('moveit', pose_topic='tool')
+    for pose in (AWAY, AT):
+        arm.move_to(pose, 0.5)
+        assert np.allclose(arm.tcp_pose(), pose, atol=0.003)
+
+
 @both
 def test_home_is_the_posture_of_the_configuration(robot, adapter):
     robot.arm(adapter).go_home()
@@ -299,6 +326,34 @@ def test_a_robot_that_falls_silent_in_a_motion_is_stopped(robot):
         robot.servers.is_mute = False
         silencer.join(60)
     assert robot.servers.ends[-1] == CANCELED
+
+
+def test_a_motion_without_end_is_cancelled(robot):
+    robot.arm('ros2_control')
+    arm = robot.build('ros2_control', motion_timeout=1.0)
+    wait_until(arm.arm._mover._server._client.server_is_ready)
+    robot.servers.waits_for_cancel = True
+    with pytest.raises(MotionError, match='did not end within 1 s'):
+        arm.move_to(AWAY, 0.3)
+    wait_until(lambda: robot.servers.ends)
+    assert robot.servers.ends[-1] == CANCELED
+
+
+def test_a_server_that_goes_away_in_a_motion_ends_it(robot, monkeypatch):
+    robot.arm('ros2_control')
+    arm = robot.build('ros2_control')
+    server = arm.arm._mover._server
+
+    def is_ready():
+        if robot.servers.is_held:
+            server._server_timeout = 0.1  # from now on nobody needs the time
+        return not robot.servers.is_held
+
+    wait_until(server._client.server_is_ready)
+    monkeypatch.setattr(server._client, 'server_is_ready', is_ready)
+    robot.servers.waits_for_cancel = True
+    with pytest.raises(MotionError, match='went away while the robot moved'):
+        arm.move_to(AWAY, 0.3)
 
 
 def test_the_skill_node_puts_a_block_into_a_bowl_through_a_trajectory_controller(robot):

@@ -15,7 +15,7 @@ from rclpy.node import Node
 
 from vlm_robot.errors import ConfigError, MotionError
 from vlm_robot.nodes.foreign_messages import load_interfaces
-from vlm_robot.nodes.joint_watch import JointWatch
+from vlm_robot.nodes.joint_watch import RobotWatch
 from vlm_robot.nodes.robot_config import RobotConfig
 from vlm_robot.nodes.robot_server import RobotServer
 from vlm_robot.nodes.server_arm import Check
@@ -24,9 +24,9 @@ from vlm_robot.nodes.server_arm import Check
 class ActionGripper:
     """Implements ``server_arm.Gripper``."""
 
-    def __init__(self, node: Node, group, config: RobotConfig, joints: JointWatch):
+    def __init__(self, node: Node, group, config: RobotConfig, robot: RobotWatch):
         """Connect to the gripper; raise ConfigError where control_msgs is not installed."""
-        self.config, self.joints = config.gripper, joints
+        self.config, self.robot = config.gripper, robot
         actions = load_interfaces('control_msgs.action', f"robot.gripper.kind '{self.config.kind}'")
         self._is_parallel = self.config.kind == 'parallel_gripper_command'
         name = 'ParallelGripperCommand' if self._is_parallel else 'GripperCommand'
@@ -48,7 +48,7 @@ class ActionGripper:
         try:
             ending = self._server.run(goal, check)
         finally:
-            self.joints.forget()
+            self.robot.forget()
         result = ending.result
         if not (result.reached_goal or result.stalled):
             raise MotionError(
@@ -59,7 +59,7 @@ class ActionGripper:
 
     def width(self) -> float:
         """Return the distance between the finger tips in metres, the mean of what each joint says."""
-        positions = self.joints.read(self.config.joints)
+        positions = self.robot.read(self.config.joints)
         return float(sum(self.config.to_width(position) for position in positions) / len(positions))
 
     def _to_goal(self, position: float, force: float) -> Any:

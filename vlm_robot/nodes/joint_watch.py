@@ -1,5 +1,5 @@
 """
-The newest word of the robot about itself: joint positions, tool pose, base pose.
+The newest word of the robot about itself: joint positions and tool pose.
 
 After a motion only what was sent later counts. Messages that were under way when the motion ended are passed over: a
 plan from an old posture would begin with a jump.
@@ -7,11 +7,12 @@ plan from an old posture would begin with a jump.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import threading
 import time
 from typing import Any
 
+from geometry_msgs.msg import PoseStamped
 import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
@@ -19,6 +20,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 
 from vlm_robot.errors import MotionError
+from vlm_robot.nodes import conversions
+from vlm_robot.nodes.robot_config import RobotConfig
+from vlm_robot.robot import panda
 
 DEPTH = 2  # of the queues; so many messages may come after ``forget`` that were sent before it
 QOS = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)  # hears publishers of every kind
@@ -35,12 +39,11 @@ class Newest:
         in_order = MutuallyExclusiveCallbackGroup()
         node.create_subscription(kind, topic, self._hear, QOS, callback_group=in_order)
 
-    def read(self, check: Callable[[], None] = lambda: None) -> Any:
+    def read(self) -> Any:
         """Return the newest message; raise MotionError when none comes."""
         deadline = time.monotonic() + self.silence
         with self._news:
             while self._message is None:
-                check()
                 if time.monotonic() > deadline:
                     raise MotionError(
                         f"nothing on '{self.topic}' for {self.silence:g} s; is the robot's driver running?"
@@ -113,3 +116,33 @@ class JointWatch:
             for name in named:
                 self._heard[name] = self._heard.get(name, 0) + 1
             self._news.notify_all()
+
+
+class RobotWatch:
+    """Joints and tool of one arm."""
+
+    def __init__(self, node: Node, config: RobotConfig):
+        """Listen to the topics of the configuration."""
+        self.config = config
+        self.joints = JointWatch(node, config.joint_states, config.silence)
+        self.poses = Newest(node, PoseStamped, config.pose_topic, config.silence) if config.pose_topic else None
+
+    def read(self, names: Sequence[str]) -> np.ndarray:
+        """Return (N,) positions of these joints; raise MotionError when they are not told."""
+        return self.joints.read(names)
+
+    def tcp_pose(self) -> np.ndarray:
+        """Return T_base_tcp, (4, 4), as a topic tells it or as the Panda's joints stand."""
+        if self.poses is not None:
+            return conversions.from_pose(self.poses.read().pose)
+        return panda.solve_forward(self.read(self.config.joints))[0]
+
+    def forget(self) -> None:
+        """Count only what is sent from now on."""
+        self.joints.forget()
+        if self.poses is not None:
+            self.poses.forget()
+
+    def check(self) -> None:
+        """Raise MotionError when the robot has been silent for too long."""
+        self.joints.check()

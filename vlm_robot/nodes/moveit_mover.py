@@ -19,7 +19,7 @@ from std_msgs.msg import Header
 from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
 from vlm_robot.nodes import conversions
 from vlm_robot.nodes.foreign_messages import load_interfaces, name_constant
-from vlm_robot.nodes.joint_watch import JointWatch
+from vlm_robot.nodes.joint_watch import RobotWatch
 from vlm_robot.nodes.robot_config import RobotConfig
 from vlm_robot.nodes.robot_server import Ending, RobotServer
 from vlm_robot.nodes.server_arm import Check
@@ -32,9 +32,9 @@ SLOWEST = 0.001  # velocity scaling; MoveIt reads 0 as 'not given' and goes at f
 class MoveItMover:
     """Implements ``server_arm.Mover``."""
 
-    def __init__(self, node: Node, group, config: RobotConfig, safety: SafetyConfig, joints: JointWatch):
+    def __init__(self, node: Node, group, config: RobotConfig, safety: SafetyConfig, robot: RobotWatch):
         """Connect to move_group; raise ConfigError where moveit_msgs is not installed."""
-        self.config, self.safety, self.joints = config, safety, joints
+        self.config, self.safety, self.robot = config, safety, robot
         self._action = load_interfaces('moveit_msgs.action', WHO).MoveGroup
         self._messages = load_interfaces('moveit_msgs.msg', WHO)
         self._server = RobotServer(
@@ -72,7 +72,7 @@ class MoveItMover:
         try:
             ending = self._server.run(goal, check)
         finally:
-            self.joints.forget()
+            self.robot.forget()
         self._raise_failure(ending)
 
     def _to_request(self, planner: str, scaling: float) -> Any:

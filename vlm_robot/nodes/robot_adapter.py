@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from geometry_msgs.msg import PoseStamped
 import numpy as np
 from rclpy.node import Node
 
 from vlm_robot.errors import ConfigError
-from vlm_robot.nodes import conversions
 from vlm_robot.nodes.action_gripper import ActionGripper
-from vlm_robot.nodes.joint_watch import JointWatch, Newest
+from vlm_robot.nodes.joint_watch import RobotWatch
 from vlm_robot.nodes.moveit_mover import MoveItMover
 from vlm_robot.nodes.robot_config import RobotConfig
 from vlm_robot.nodes.ros_arm import RosArm
@@ -47,22 +45,12 @@ def build_arm(
 
 
 def _build_server_arm(node: Node, group, config: RobotConfig, safety: SafetyConfig, on_motion) -> ServerArm:
-    joints = JointWatch(node, config.joint_states, config.silence)
-    kind: type[TrajectoryMover] | type[MoveItMover]
-    kind = TrajectoryMover if config.adapter == 'ros2_control' else MoveItMover
-    mover: Mover = kind(node, group, config, safety, joints)
     if config.needs_panda:
         reason = check_pose(panda.solve_forward(np.array(config.home))[0], safety)
         if reason:
             raise ConfigError(f'robot.home cannot be the resting posture: {reason}')
-    return ServerArm(
-        mover, ActionGripper(node, group, config, joints), joints, _read_pose(node, config, joints), on_motion
-    )
-
-
-def _read_pose(node: Node, config: RobotConfig, joints: JointWatch) -> Callable[[], np.ndarray]:
-    """Return a function that returns T_base_tcp, from a topic or from the joints."""
-    if not config.pose_topic:
-        return lambda: panda.solve_forward(joints.read(config.joints))[0]
-    poses = Newest(node, PoseStamped, config.pose_topic, config.silence)
-    return lambda: conversions.from_pose(poses.read().pose)
+    robot = RobotWatch(node, config)
+    kind: type[TrajectoryMover] | type[MoveItMover]
+    kind = TrajectoryMover if config.adapter == 'ros2_control' else MoveItMover
+    mover: Mover = kind(node, group, config, safety, robot)
+    return ServerArm(mover, ActionGripper(node, group, config, robot), robot, on_motion)

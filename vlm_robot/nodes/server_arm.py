@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from vlm_robot.errors import MotionCancelled
-from vlm_robot.nodes.joint_watch import JointWatch
+from vlm_robot.nodes.joint_watch import RobotWatch
 
 Check = Callable[[], None]
 
@@ -50,23 +50,21 @@ class ServerArm:
         self,
         mover: Mover,
         gripper: Gripper,
-        joints: JointWatch,
-        read_pose: Callable[[], np.ndarray],
+        robot: RobotWatch,
         on_motion: Callable[[str], None] = lambda what: None,
     ):
         """
         Put an arm together.
 
-        :param read_pose: returns T_base_tcp, (4, 4).
         :param on_motion: told in a word what begins.
         """
-        self._mover, self._gripper, self._joints = mover, gripper, joints
-        self._read_pose, self._on_motion = read_pose, on_motion
+        self._mover, self._gripper, self._robot = mover, gripper, robot
+        self._on_motion = on_motion
         self._stopped = threading.Event()
 
     def tcp_pose(self) -> np.ndarray:
         """Return T_base_tcp, (4, 4) float64; raise MotionError when the robot is silent."""
-        return self._read_pose()
+        return self._robot.tcp_pose()
 
     def gripper_width(self) -> float:
         """Return metres between the finger tips; raise MotionError when the robot is silent."""
@@ -98,4 +96,4 @@ class ServerArm:
     def _check(self) -> None:
         if self._stopped.is_set():
             raise MotionCancelled('the motion was stopped on request; the arm stands where it was stopped')
-        self._joints.check()
+        self._robot.check()

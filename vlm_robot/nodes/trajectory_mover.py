@@ -15,7 +15,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vlm_robot.errors import MotionBlocked, MotionError
 from vlm_robot.nodes.foreign_messages import load_interfaces
-from vlm_robot.nodes.joint_watch import JointWatch
+from vlm_robot.nodes.joint_watch import RobotWatch
 from vlm_robot.nodes.robot_config import RobotConfig
 from vlm_robot.nodes.robot_server import Ending, RobotServer
 from vlm_robot.nodes.server_arm import Check
@@ -29,9 +29,9 @@ WHO = "robot.adapter 'ros2_control'"
 class TrajectoryMover:
     """Implements ``server_arm.Mover``."""
 
-    def __init__(self, node: Node, group, config: RobotConfig, safety: SafetyConfig, joints: JointWatch):
+    def __init__(self, node: Node, group, config: RobotConfig, safety: SafetyConfig, robot: RobotWatch):
         """Connect to the controller; raise ConfigError where control_msgs is not installed."""
-        self.config, self.safety, self.joints = config, safety, joints
+        self.config, self.safety, self.robot = config, safety, robot
         self._action = load_interfaces('control_msgs.action', WHO).FollowJointTrajectory
         self._tolerance = load_interfaces('control_msgs.msg', WHO).JointTolerance
         self._server = RobotServer(
@@ -45,12 +45,12 @@ class TrajectoryMover:
 
     def move_to(self, T_base_tcp: np.ndarray, speed: float, check: Check) -> None:
         """Move the tool in a straight line at most at ``speed`` metres per second."""
-        q = self.joints.read(self.config.joints)
+        q = self.robot.read(self.config.joints)
         self._follow(plan_line(q, T_base_tcp, speed), q, min(speed, self.safety.max_speed), check)
 
     def go_home(self, check: Check) -> None:
         """Move to the resting posture, straight in joint space, no faster than the tool may."""
-        q = self.joints.read(self.config.joints)
+        q = self.robot.read(self.config.joints)
         self._follow(plan_joint_move(q, np.array(self.config.home)), q, self.safety.max_speed, check)
 
     def _follow(self, plan: Trajectory, q: np.ndarray, speed: float, check: Check) -> None:
@@ -61,7 +61,7 @@ class TrajectoryMover:
         try:
             ending = self._server.run(self._to_goal(path), check)
         finally:
-            self.joints.forget()
+            self.robot.forget()
         self._raise_failure(ending)
 
     def _to_goal(self, path: JointPath):
