@@ -142,7 +142,9 @@ class RobotLink:
                 raise PerceptionError(f"the {name} stopped: nobody publishes '{sign.topic}' any more; start it again")
         silence = self._signs['detector'].silence
         if self.config.detector_silence < silence < float('inf'):
-            raise PerceptionError(f'the detector stopped: no detections for {silence:.0f} s; see its diagnostics')
+            raise PerceptionError(
+                f'the detector lives, but told nothing for {silence:.0f} s; do the cameras publish? see its diagnostics'
+            )
 
     def _await_signs(self, check: Callable[[], None]) -> None:
         deadline = time.monotonic() + self.config.start_timeout
