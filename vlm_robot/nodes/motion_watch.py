@@ -22,12 +22,12 @@ KEPT = 50_000  # samples
 class MotionWatch:
     """Keeps the speeds of the joints; thread-safe."""
 
-    def __init__(self, node: Node):
+    def __init__(self, node: Node, topic: str = 'joint_states'):
         """Listen on a node that somebody spins."""
         self._news = threading.Condition()
         self._speeds: deque[Speed] = deque(maxlen=KEPT)
         in_order = MutuallyExclusiveCallbackGroup()
-        node.create_subscription(JointState, 'joint_states', self._hear, reliable_qos(50), callback_group=in_order)
+        node.create_subscription(JointState, topic, self._hear, reliable_qos(50), callback_group=in_order)
 
     @property
     def now(self) -> float:

@@ -27,6 +27,7 @@ SCENARIO = 'A'
 TIMEOUT = 180.0  # wall-clock seconds for anything that must come
 LONGEST = 1.5  # seconds of the wall clock from the begin of a motion to its stop, at most
 SETTLE = 0.4  # simulated seconds after the end in which the arm must stay at rest
+BARREN = 5  # tables without a motion after which nothing more is expected
 WAYS = ('cancel', 'stop')  # a cancel of the task's goal, and the word, said at answer_question
 
 
@@ -95,8 +96,10 @@ class TaskTiming:
 
     def run(self, stops: int, on_stop: Callable[[], None] = lambda: None) -> TaskTimes:
         """Measure until so many motions have been stopped."""
-        table = self._seed
+        table, reason = self._seed, ''
         while len(self.times.stops) < stops:
+            if table - self._seed > BARREN + 2 * len(self.times.stops):
+                raise PerceptionError(f'the arm hardly ever moves, so there is nothing to stop; the planner: {reason}')
             self._graph.check()
             sentence = self._set_table(table)
             for is_first in (True, False):
@@ -105,6 +108,7 @@ class TaskTiming:
                     self._time_first_goal(order, sentence)
                 if self._stop(order):
                     on_stop()
+                reason = order.reason
             Order(self._orders, '').wait()  # goes home, then ends because it says nothing
             table += 1
         return self.times

@@ -1,0 +1,38 @@
+"""Memory that was freed goes back to the system, where the C library can do that."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+from vlm_robot.nodes import heap
+
+GIVE_BACK = """
+import os
+from vlm_robot.evaluation.census import take_sample
+from vlm_robot.nodes import heap
+assert heap.limit_heaps() == ('MALLOC_ARENA_MAX' not in os.environ)
+blocks = [bytes(50_000) for _ in range(2000)]
+full = take_sample(os.getpid()).private_mb
+keep = blocks[-1]  # on top of the heap, so that nothing below goes back by itself
+del blocks
+heap.give_back()
+print(full - take_sample(os.getpid()).private_mb)
+"""
+
+
+@pytest.mark.skipif(heap._find_glibc() is None, reason='the C library is not glibc')
+@pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='no /proc: not Linux')
+def test_freed_memory_goes_back():
+    told = subprocess.run([sys.executable, '-c', GIVE_BACK], capture_output=True, text=True, env=os.environ, check=True)
+    assert float(told.stdout) > 80  # MB of the 100 that were freed
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(heap, '_find_glibc', lambda: None)
+    assert not heap.limit_heaps()
+    assert not heap.give_back()
