@@ -47,7 +47,7 @@ NOT_ACTIVE = {
     'configuring': 'the planner is still loading its language model; ask again when it is active',
     'inactive': 'the planner node is not active: ros2 lifecycle set {node} activate',
 }
-RULES = dict.fromkeys(('planner.', 'loop.', 'link.', 'questions.'), When.ALWAYS)
+RULES = {'autostart': When.NEVER, **dict.fromkeys(('planner.', 'loop.', 'link.', 'questions.'), When.ALWAYS)}
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,9 @@ class Task:
             self._publish_plan(Plan(), 'planning')  # who records or watches learns here that a task begins
             node.link.forget(Kind.BEGIN)
             if node.link.is_astray:
-                self._act(Step('go_home'))
+                way_home = self._act(Step('go_home'))
+                if way_home.cancelled:
+                    raise MotionCancelled(way_home.reason)
             return run_task(
                 self.sentence,
                 self._listener,

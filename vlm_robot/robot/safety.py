@@ -88,7 +88,7 @@ class SafeArm:
 class CancellableArm:
     """An Arm that stops, and raises MotionCancelled, as soon as a question answers yes."""
 
-    def __init__(self, arm: Arm, is_cancelled: Callable[[], bool], period: float = 0.02):
+    def __init__(self, arm: Arm, is_cancelled: Callable[[], bool], period: float = 0.005):
         """Ask ``is_cancelled`` before every motion and every ``period`` seconds of real time during one."""
         self.arm = arm
         self.is_cancelled = is_cancelled

@@ -46,7 +46,7 @@ def execute(
     :param step: skill, target, destination; ``done`` and ``refuse`` succeed and move nothing.
     :param scene: positions in the base frame, ``held`` as the hand is now.
     :param arm: any Arm; it is wrapped by ``SafeArm(arm, config.safety)`` unless it is one.
-    :param is_cancelled: asked before each motion and every 20 ms in one; once true, the arm
+    :param is_cancelled: asked before each motion and every 5 ms in one; once true, the arm
         halts where it is and the result has ``cancelled=True``; ``arm.stop()`` does the same.
     :param look: returns the scene as it is then; skills of several rounds look before each further round, and
         do only one where they cannot.
