@@ -11,14 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vlm_robot.datatypes import Decision, Plan, Scene, TaskResult
+from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, Step, TaskResult
 from vlm_robot.planning.anaphora import recall_places
 from vlm_robot.planning.binding import find_moves, Move
 from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.program_prompt import Turn
 from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection
+from vlm_robot.planning.selectors import explain_none
 from vlm_robot.planning.understanding import ask_model, understand, Understood
+from vlm_robot.planning.unknown_things import find_misread, find_unknown_solid
 
 MAX_TURNS = 4  # sentences that are remembered; more would push worked examples out of a short context
 
@@ -106,7 +108,14 @@ class Listener:
         self._before, self._after = self._before or scene, scene
         if hasattr(self._planner, 'dialogue'):
             self._planner.dialogue = self.dialogue
+        absent = find_unknown_solid(self._sentence, scene)
+        if absent:
+            return _refuse(explain_none(absent, scene))
         projection = self._planner.project(self._sentence, scene)
+        question = projection.plan.question
+        absent = find_misread(self._sentence, scene, question) if question else ''
+        if absent:
+            return _refuse(explain_none(absent, scene))
         reason = self.explain(projection.plan.reason)
         return replace(projection, plan=replace(projection.plan, reason=reason))
 
@@ -132,3 +141,9 @@ class Listener:
             self.dialogue.remember(self._sentence, result.plan, result.status, self._before, self._after)
         self._before = None
         return replace(result, notes=self.notes)
+
+
+def _refuse(reason: str) -> Projection:
+    """Return a plan that refuses without asking a model."""
+    option = OptionScore(Step('refuse'), 'refuse', 0.0, 1.0, 1.0, 1.0)
+    return Projection(Plan((Step('refuse'),), reason), (Decision(option, (option,), reason),))
