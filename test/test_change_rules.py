@@ -9,7 +9,9 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from vlm_robot.nodes.change_rules import ChangeRules, When
 
 STATES = ('unconfigured', 'configuring', 'inactive', 'activating', 'active', 'deactivating', 'finalized')
-RULES = ChangeRules('/left/eyes', {'rate': When.ALWAYS, 'lens.': When.INACTIVE, 'lens.zoom': When.ALWAYS})
+RULES = ChangeRules(
+    '/left/eyes', {'rate': When.ALWAYS, 'lens.': When.INACTIVE, 'lens.zoom': When.ALWAYS, 'id': When.NEVER}
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,7 @@ def test_what_may_change_grows_with_rest(state):
     assert not RULES.complain('rate', state)
     assert bool(RULES.complain('lens.focus', state)) == (state not in ('unconfigured', 'inactive'))
     assert bool(RULES.complain('model', state)) == (state != 'unconfigured')
+    assert RULES.complain('id', state)
 
 
 def test_a_refusal_names_state_node_and_way():

@@ -17,12 +17,14 @@ class When(Enum):
     ALWAYS = 'may change at any time'
     INACTIVE = 'may change while the node is not active'
     UNCONFIGURED = 'may change while the node has nothing loaded'
+    NEVER = 'is read when the node starts'
 
 
-STATES = {When.INACTIVE: ('unconfigured', 'inactive'), When.UNCONFIGURED: ('unconfigured',)}
+STATES = {When.INACTIVE: ('unconfigured', 'inactive'), When.UNCONFIGURED: ('unconfigured',), When.NEVER: ()}
 WAYS = {
     When.INACTIVE: "'ros2 lifecycle set {node} deactivate', set it, then activate",
     When.UNCONFIGURED: "'ros2 lifecycle set {node} deactivate', then cleanup, set it, then configure and activate",
+    When.NEVER: 'set it in its YAML file and start {node} again',
 }
 
 

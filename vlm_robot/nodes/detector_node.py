@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 import time
 from typing import Any
 
+from vlm_robot.errors import ConfigError
 from vlm_robot.nodes import conversions, lifespan
-from vlm_robot.nodes.camera_watch import WatchConfig
+from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig
 from vlm_robot.nodes.change_rules import When
 from vlm_robot.nodes.frame_queue import PARTS
+from vlm_robot.nodes.frame_tree import FrameTree
 from vlm_robot.nodes.liveness import alive_qos
 from vlm_robot.nodes.query_list import QueryList
 from vlm_robot.nodes.sight_node import SightNode
@@ -33,13 +35,24 @@ class DetectorNodeConfig(WatchConfig):
     """What is looked at, for what, and by which model."""
 
     queries: tuple[str, ...] = field(default_factory=list_labels)  # what is looked for until set_queries says otherwise
+    pose_source: str = 'topic'  # where a camera stands: 'topic' <camera>/pose, or 'tf' where tf2_ros is installed
+    base_frame: str = conversions.BASE_FRAME  # frame of all positions, as tf calls it
     model: OwlVitConfig = field(default_factory=OwlVitConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     segmenter: ClipSegConfig = field(default_factory=ClipSegConfig)  # loaded where lifting.uses_masks
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        super().__post_init__()
+        if self.pose_source not in POSE_SOURCES:
+            raise ConfigError(f"pose_source is '{self.pose_source}'; allowed: {list(POSE_SOURCES)}")
 
+
+POSE_SOURCES = ('topic', 'tf')
 RULES = {
     'queries': When.ALWAYS,
+    'pose_source': When.NEVER,
+    'base_frame': When.NEVER,
     'lifting.': When.ALWAYS,
     'lifting.uses_masks': When.UNCONFIGURED,
     **dict.fromkeys(('model.threshold', 'model.duplicate_iou', 'model.rival_iou'), When.ALWAYS),
@@ -53,6 +66,10 @@ class DetectorNode(SightNode):
     def __init__(self):
         """Declare parameters and offer the services; nothing is loaded yet."""
         super().__init__('detector', DetectorNodeConfig(), PARTS, RULES)
+        if self.config.pose_source == 'tf':
+            self._tree = FrameTree(self, self.config.base_frame)
+            parts = [part for part in PARTS if part != 'pose']
+            self.watch = CameraWatch(self, self.config, self._look_from_tree, self.is_wanted, parts)
         self.queries = QueryList(self.config.queries)
         self._publisher = self.create_lifecycle_publisher(DetectionArray, 'detections', alive_qos())
         self.offer(SetQueries, 'set_queries', lambda request, response: self.set_queries(request))
@@ -89,6 +106,9 @@ class DetectorNode(SightNode):
         message.camera, message.model, message.queries = camera, detector.name, list(queries)
         message.processing_s = time.monotonic() - begin
         self._publisher.publish(message)
+
+    def _look_from_tree(self, camera: str, messages: tuple) -> None:
+        self.look(camera, (*messages, self._tree.find(messages[0].header)))
 
     def list_details(self) -> dict[str, str]:
         """Return how many queries there are."""

@@ -24,7 +24,6 @@ from vlm_robot.errors import ConfigError, name_nearest, VlmRobotError
 from vlm_robot.nodes.change_rules import ChangeRules, When
 
 Config = TypeVar('Config')
-ONCE = ('autostart',)  # matters only while the process starts
 OWN_OF_ROS = ('use_sim_time', 'start_type_description_service')
 SCALARS = (bool, int, float, str)
 
@@ -106,13 +105,11 @@ def _declare_fields(node: Node, config: Any, defaults: Mapping[str, Any], rules:
     for name, value in flatten(config).items():
         if node.has_parameter(name):
             node.undeclare_parameter(name)
-        when = rules.find(name)
-        is_fixed = name in ONCE or not (_is_managed(node) or when is When.ALWAYS)
-        how = 'read when the node starts: set it in its YAML file' if is_fixed else when.value
+        when = rules.find(name) if _is_managed(node) or rules.find(name) is When.ALWAYS else When.NEVER
         descriptor = ParameterDescriptor(
             description=texts.get(name, ''),
-            read_only=is_fixed,
-            additional_constraints=f'default: {defaults[name]}; {how}',
+            read_only=when is When.NEVER,
+            additional_constraints=f'default: {defaults[name]}; {when.value}',
         )
         node.declare_parameter(name, value if value != [] else [''], descriptor, ignore_override=True)
 

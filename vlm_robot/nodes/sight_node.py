@@ -37,10 +37,9 @@ def check_parts(parts: Sequence[str], known: Sequence[str]) -> None:
 
 
 RULES = {
+    'autostart': When.NEVER,
     'rate': When.ALWAYS,
-    'cameras': When.INACTIVE,
-    'image_reliability': When.INACTIVE,
-    'image_transport': When.INACTIVE,
+    **dict.fromkeys(('cameras', 'image_reliability', 'image_transport'), When.INACTIVE),
 }
 
 
