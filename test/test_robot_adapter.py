@@ -54,7 +54,7 @@ AWAY = point_down((0.60, -0.25, 0.15), -1.2)
 @pytest.fixture(scope='module')
 def robot():
     """Start the robot's servers and the skill node in one process; yield a client."""
-    robot_messages.install()
+    print('the types are of', robot_messages.install())
     words = [word for name, value in PARAMETERS.items() for word in ('-p', f'{name}:={value}')]
     rclpy.init(args=['--ros-args', *words], domain_id=DOMAIN)
     placements = [Placement(name, name, (*xy, resting_height(name))) for name, xy in TABLE.items()]
