@@ -155,7 +155,7 @@ class AnnotatorNode(Node):
 
     def _tell_health(self) -> None:
         is_idle = not any(topic.get_subscription_count() for topic in self._pictures.values())
-        array = self.meter.report('annotator', {'subscribed': ', '.join(self._topics)}, True, is_idle)
+        array = self.meter.report(lifespan.tell_name(self), {'subscribed': ', '.join(self._topics)}, True, is_idle)
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
 

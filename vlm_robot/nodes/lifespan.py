@@ -124,6 +124,11 @@ def bring_up(node: Node) -> None:
             raise ModelError(f'could not {name}; the line above says why')
 
 
+def tell_name(node: Node) -> str:
+    """Return the name of a node for messages that all robots share: with its namespace, without the first slash."""
+    return node.get_fully_qualified_name().removeprefix('/')
+
+
 def free_memory() -> None:
     """Give back what models held that nobody refers to any more, on the graphics card too."""
     gc.collect()

@@ -135,7 +135,7 @@ class RecorderNode(Node):
             level=level,
             name='recorder: file',
             message=self.failure or 'recording',
-            hardware_id=self.get_name(),
+            hardware_id=lifespan.tell_name(self),
             values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()],
         )
         array = DiagnosticArray(status=[status])

@@ -195,7 +195,7 @@ class SightNode(LifecycleNode):
         details |= {'device': ', '.join(sorted({str(getattr(m, 'device', '')) for m in self.models.values()} - {''}))}
         details |= {'frames dropped': str(self.watch.frames.dropped), **self.list_details()}
         is_idle = self.watch.is_active and not self.is_wanted()
-        array = self.watch.meter.report(self.get_name(), details, self.watch.is_active, is_idle)
+        array = self.watch.meter.report(lifespan.tell_name(self), details, self.watch.is_active, is_idle)
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
         self.watch.follow_publishers()
