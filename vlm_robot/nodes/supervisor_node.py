@@ -180,7 +180,7 @@ class SupervisorNode(Node):
     def _tell_health(self) -> None:
         array = DiagnosticArray()
         array.header.stamp = self.get_clock().now().to_msg()
-        wanted = 'active' if self.wants_active else 'inactive'
+        me, wanted = lifespan.tell_name(self), 'active' if self.wants_active else 'inactive'
         for ward in self._list_watched():
             level = DiagnosticStatus.OK if ward.state == wanted or ward.is_rested else DiagnosticStatus.WARN
             level = DiagnosticStatus.ERROR if ward.failures or ward.state == 'absent' else level
@@ -190,7 +190,7 @@ class SupervisorNode(Node):
             array.status.append(
                 DiagnosticStatus(
                     level=level,
-                    name=f'supervisor: {ward.name}',
+                    name=f'{me}: {ward.name}',
                     message=ward.state,
                     hardware_id=ward.name,
                     values=values,
