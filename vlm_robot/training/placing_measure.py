@@ -78,10 +78,10 @@ def collect(data: Path, split: str, pictures: int) -> list[Case]:
 
 def make_case(found: Sequence[Detection], picture: Picture) -> Case:
     """Return the blocks among detections about which the truth can be told."""
-    matched = {i: thing for i, item in enumerate(found) if (thing := _find_thing(item, picture)) is not None}
+    matched = {i: number for i, item in enumerate(found) if (number := _find_thing(item, picture)) is not None}
     hosts: dict[int, int | None] = {}
-    for i, number in matched.items():
-        thing = picture.things[number]
+    for i, which in matched.items():
+        thing = picture.things[which]
         if thing.shape != 'block' or thing.place == 'hand':
             continue
         carriers = [j for j, other in matched.items() if other == thing.host]
