@@ -36,6 +36,7 @@ from vlm_robot_interfaces import msg as msgs
 from vlm_robot_interfaces.srv import GetWorldState
 
 BASE_FRAME = 'base'
+LONGEST_NAME = 100  # characters of the name of a thing
 
 
 def to_stamp(seconds: float) -> Time:
@@ -191,10 +192,15 @@ def to_detections(
     )
 
 
+def clean_name(text: str) -> str:
+    """Return what a stranger calls a thing on one line of at most LONGEST_NAME printable characters: it is data."""
+    return ' '.join(''.join(c if c.isprintable() else ' ' for c in text).split())[:LONGEST_NAME]
+
+
 def from_detection(message: msgs.Detection) -> Detection:
     """Return what was seen, without its place."""
     box = (message.x_min_px, message.y_min_px, message.x_max_px, message.y_max_px)
-    return Detection(message.label, message.score, box)
+    return Detection(clean_name(message.label), message.score, box)
 
 
 def from_detections(message: msgs.DetectionArray) -> list[LiftedDetection]:
@@ -233,8 +239,8 @@ def from_scene(message: msgs.Scene) -> Scene:
     """Return the scene of a message, without things whose place or size is no number."""
     objects = tuple(
         SceneObject(
-            item.name,
-            item.label,
+            clean_name(item.name),
+            clean_name(item.label),
             from_point(item.position),
             from_point(item.size),
             item.yaw,

@@ -10,8 +10,9 @@ import numpy as np
 
 from vlm_robot.datatypes import Mask
 from vlm_robot.errors import SentenceError
+from vlm_robot.nodes.conversions import LONGEST_NAME
 
-MOST_QUERIES, LONGEST_QUERY = 256, 200  # more cost seconds a picture; a longer one is no name of a thing
+MOST_QUERIES, LONGEST_QUERY = 256, LONGEST_NAME  # more cost seconds a picture
 
 
 class QueryList:

@@ -18,8 +18,8 @@ from vlm_robot.vocabulary import AREAS, COLOURS, LOCATIONS, shape_of
 # Solids that nobody calls a block; what blocks can be laid into (line, ring, triangle) is not among them.
 _SOLIDS = 'ball cone cylinder disc disk hexagon octahedron pentagon prism pyramid sphere star tetrahedron wedge'
 _ADJECTIVES = """
-big bigger biggest black colored coloured dark different grey highest horizontal large light little lower lowest matching
-mismatched next opposite other round same small smaller smallest upper vertical wooden
+big bigger biggest black colored coloured dark different grey highest horizontal large light little lower lowest
+matching mismatched next opposite other round same small smaller smallest upper vertical wooden
 """
 # Heads of phrases that name no certain kind of thing, or a place.
 _OPEN_WORDS = """
@@ -27,6 +27,8 @@ back center centre closest color colour diagonal drawer edge everything farthest
 hand it item last leftmost line nearest object one order pile place rest rightmost robot row second spot stack stuff
 table them thing third tower two user way
 """
+_LINKS = 'and are as at below by for from has have in into is near next of off on onto or over that to under which with'
+LINKS = frozenset(_LINKS.split())
 SOLIDS = frozenset(_SOLIDS.split())
 ADJECTIVES = frozenset((*COLOURS, *_ADJECTIVES.split()))
 OPEN_WORDS = frozenset((*_OPEN_WORDS.split(), *(word for name in (*LOCATIONS, *AREAS) for word in name.split())))
@@ -59,7 +61,8 @@ def _list_phrases(sentence: str) -> Iterator[tuple[str, str]]:
     for match in _PHRASE.finditer(' '.join(sentence.lower().split())):
         words = match[1].split()
         count = next((i for i, word in enumerate(words) if word not in ADJECTIVES), len(words) - 1)
-        yield ' '.join((*words[:count], _singular(words[count]))), _singular(words[count])
+        if words[count] not in LINKS:  # "the red in the corner" leaves the noun out
+            yield ' '.join((*words[:count], _singular(words[count]))), _singular(words[count])
 
 
 def _list_scene_words(scene: Scene) -> set[str]:
