@@ -83,7 +83,7 @@ def render_layers(drawer: TableDrawer, split: str, seed: int) -> Layers:
     shown = [(t, picture.body == body) for t, body in zip(view.things, bodies, strict=True)]
     shown = [(thing, mask) for thing, mask in shown if mask.any()]
     height, width = grey.shape
-    boxes = np.array([box_of_mask(mask) for _, mask in shown], np.float32).reshape(-1, 4)
+    boxes: np.ndarray = np.array([box_of_mask(mask) for _, mask in shown], np.float32).reshape(-1, 4)
     boxes = boxes / np.array([width, height, width, height], np.float32)
     centred = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
     return Layers(
