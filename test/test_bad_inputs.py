@@ -50,7 +50,11 @@ def test_any_text_is_borne_as_a_sentence(text):
     assert feed(BY_NAME['sentence'], text)
 
 
-WORDS = st.sampled_from(['put', 'pick', 'place', 'stack', 'swap', 'the', 'a', 'all', 'some', 'count', 'block', 'bowl', 'red', "'", "'", '(', ')', '[', ']', ',', '=', '>', 'for', 'in', 'if', 'else', 'assert', 'not', 'and', 'zip', 'b', 'p', ':', '1', '9', 'colour_of', 'from_left', 'at', 'but', 'middle', "'block'", "'red", "bowl'", 'clockwise', 'beside', 'line']) | st.just('\n    ')  # fmt: skip
+VOCABULARY = """
+put pick place stack swap the a all some count block bowl red ' ' ( ) [ ] , = > for in if else assert not and zip b p : 1 9
+colour_of from_left at but middle 'block' 'red bowl' clockwise beside line
+"""
+WORDS = st.sampled_from(VOCABULARY.split()) | st.just('\n    ')
 
 
 @FEW
