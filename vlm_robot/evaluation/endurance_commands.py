@@ -30,7 +30,7 @@ def bench_latency(
     A camera of 640x480 at 10 Hz to the detections of the real detector: p50 at most 200 ms, p99 at most 600 ms, no
     queue that grows. A sentence to its first action goal: p50 at most 3 s. A cancel, or the word stop, to an arm at
     rest: p99 at most 200 ms of simulated time. Cost of the trip of a picture. The machine should have nothing else to
-    do: its load is told beside the figures. Takes 5 to 6 minutes on two free cores.
+    do: its load is told beside the figures. Takes about 6 minutes on two free cores.
 
     Example: vlm-robot bench latency --out out/latency
 

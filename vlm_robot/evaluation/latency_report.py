@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 import numpy as np
 
 from vlm_robot.evaluation.limits import Figure, hold_all, write_markdown
-from vlm_robot.evaluation.trends import fit_slope, grows, summarise
+from vlm_robot.evaluation.trends import fit_slope, grows, summarise, Values
 
 SEEN_P50_MS, SEEN_P99_MS = 200.0, 600.0  # camera stamp to detection
 GROWTH_MS = 100.0  # over the whole run: one frame at 10 Hz; a queue that fills grows by that within seconds
@@ -23,7 +23,7 @@ NOTHING = float('nan')
 WAYS = {'cancel': 'cancel of the task to rest', 'stop': 'the word stop to rest'}
 
 
-def judge_sight(at: Sequence[float], age: Sequence[float], processing: Sequence[float], player: dict) -> list[Figure]:
+def judge_sight(at: Values, age: Values, processing: Values, player: dict) -> list[Figure]:
     """
     Return the figures of the detector.
 
@@ -45,7 +45,7 @@ def judge_sight(at: Sequence[float], age: Sequence[float], processing: Sequence[
     ]
 
 
-def judge_transport(age: Sequence[float], player: dict, cpu_share: float) -> list[Figure]:
+def judge_transport(age: Values, player: dict, cpu_share: float) -> list[Figure]:
     """Return the figures of the trip of a 640x480 picture from process to process."""
     times = summarise(1000 * np.asarray(age))
     cost = f'sender {100 * player["cpu_share"]:.1f} % (with depth), receiver {100 * cpu_share:.1f} % of a core'
@@ -93,30 +93,40 @@ def write_report(figures: Sequence[Figure], data: dict, out: Path, json_file: Pa
 
 def draw(data: dict, path: Path) -> None:
     """Draw the courses over the run and the histograms of what was measured."""
-    figure, panels = plt.subplots(2, 2, figsize=(11, 7))
-    sight, tasks = data.get('sight'), data.get('tasks')
-    if sight:
-        age = 1000 * np.asarray(sight['age'])
-        panels[0, 0].plot(sight['at'], age, '.', ms=2, color='#5a82c8')
-        _name(panels[0, 0], 'course of the run', 's', 'camera stamp to detection, ms')
-        _draw_histogram(panels[0, 1], age, SEEN_P99_MS, 'camera stamp to detection', 'ms')
-    if tasks:
-        goals = tasks['first_goals']
-        for key, colour in (('looking', '#8fc49b'), ('deciding', '#d9a441')):
-            below = [item['looking'] if key == 'deciding' else 0 for item in goals]
-            panels[1, 0].bar(range(len(goals)), [item[key] for item in goals], bottom=below, color=colour, label=key)
-        panels[1, 0].axhline(FIRST_GOAL_P50_S, color='#b3261e', lw=1, label='limit of p50')
-        panels[1, 0].legend(fontsize=8)
-        _name(panels[1, 0], 'sentence to first action goal', 'sentence', 's')
-        rests = [1000 * stop['seconds'] for stop in tasks['stops'] if np.isfinite(stop['seconds'])]
-        _draw_histogram(panels[1, 1], rests, REST_P99_MS, 'STOP or cancel to rest', 'simulated ms')
+    parts = [part for part in ('sight', 'tasks') if data.get(part)]
+    figure, panels = plt.subplots(len(parts), 2, figsize=(11, 0.5 + 3.5 * len(parts)), squeeze=False)
+    for row, part in zip(panels, parts, strict=True):
+        (_draw_sight if part == 'sight' else _draw_tasks)(row, data[part])
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _draw_histogram(panel, values: Sequence[float], limit: float, title: str, unit: str) -> None:
+def _draw_sight(row, sight: dict) -> None:
+    age = 1000 * np.asarray(sight['age'])
+    row[0].plot(np.asarray(sight['at']) - sight['at'][0], age, '.', ms=3, color='#5a82c8')
+    row[0].axhline(SEEN_P50_MS, color='#b3261e', lw=1, label='limit of p50')
+    row[0].set_ylim(bottom=0)
+    row[0].legend(fontsize=8)
+    _name(row[0], 'camera stamp to detection over the run', 's', 'ms')
+    _draw_histogram(row[1], age, SEEN_P99_MS, 'camera stamp to detection', 'ms')
+
+
+def _draw_tasks(row, tasks: dict) -> None:
+    goals, below = tasks['first_goals'], np.zeros(len(tasks['first_goals']))
+    for key, colour in (('looking', '#8fc49b'), ('deciding', '#d9a441')):
+        heights = np.array([item[key] for item in goals])
+        row[0].bar(np.arange(1, len(goals) + 1), heights, bottom=below, color=colour, label=key)
+        below = below + heights
+    row[0].axhline(FIRST_GOAL_P50_S, color='#b3261e', lw=1, label='limit of p50')
+    row[0].legend(fontsize=8)
+    _name(row[0], 'sentence to first action goal', 'sentence', 's')
+    rests = [1000 * stop['seconds'] for stop in tasks['stops'] if np.isfinite(stop['seconds'])]
+    _draw_histogram(row[1], rests, REST_P99_MS, 'stop or cancel to rest', 'simulated ms')
+
+
+def _draw_histogram(panel, values: Values, limit: float, title: str, unit: str) -> None:
     panel.hist(values, bins=40, color='#5a82c8')
     panel.axvline(limit, color='#b3261e', lw=1, label='limit of p99')
     panel.legend(fontsize=8)

@@ -56,6 +56,11 @@ def list_processes(lines: Sequence[dict]) -> list[str]:
     return list(dict.fromkeys(name for line in lines for name in line['processes']))
 
 
+def read_of(process: str, key: str) -> Callable[[dict], float]:
+    """Return a function that reads from a line what a process holds."""
+    return lambda line: line['processes'][process][key]
+
+
 def take_series(lines: Sequence[dict], read: Callable[[dict], float]) -> tuple[np.ndarray, np.ndarray]:
     """Return task numbers and values, (N,) each, of the tasks after which the value could be read."""
     pairs = []
@@ -113,7 +118,7 @@ def _judge_memory(name: str, slope: Slope, limit: float | None) -> Figure:
 
 
 def _find_excess(lines: Sequence[dict], name: str, key: str) -> int:
-    return count_excess(take_series(lines, lambda line: line['processes'][name][key])[1].tolist())
+    return count_excess(take_series(lines, read_of(name, key))[1].tolist())
 
 
 def _tell(counts: dict[str, int]) -> str:
@@ -138,11 +143,11 @@ def draw(lines: Sequence[dict], path: Path) -> None:
     figure, panels = plt.subplots(4, 1, figsize=(9, 12), sharex=True)
     for number, name in enumerate(list_processes(lines)):
         colour = f'C{number}'
-        x, y = take_series(lines, lambda line, name=name: line['processes'][name]['private_mb'])
+        x, y = take_series(lines, read_of(name, 'private_mb'))
         slope = fit_memory(lines, [name])
         panels[0].plot(x, y - y[0], color=colour, lw=1, label=f'{name} ({y[0]:.0f} MB, {slope.per_unit:+.2f})')
         for panel, key in zip(panels[1:], COUNTS, strict=True):
-            panel.plot(*take_series(lines, lambda line, n=name, k=key: line['processes'][n][k]), color=colour, lw=1)
+            panel.plot(*take_series(lines, read_of(name, key)), color=colour, lw=1)
     skipped = leave_out_warm_up(len(lines))
     panels[0].axvspan(lines[0]['task'], lines[skipped]['task'], color='#eeeeee', label='warm-up')
     panels[0].set_ylabel('private memory since\nthe first task, MB')

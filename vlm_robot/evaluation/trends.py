@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import theilslopes
 
+Values = Sequence[float] | np.ndarray
 LEAST = 4  # samples of which a slope is fitted
 
 
@@ -35,7 +36,7 @@ class Slope:
         return Slope(self.per_unit * factor, self.low * factor, self.high * factor, self.start)
 
 
-def summarise(values: Sequence[float]) -> dict[str, float]:
+def summarise(values: Values) -> dict[str, float]:
     """
     Return count, p50, p90, p99 and most of some values, infinite ones too; of none, a count of 0 alone.
 
@@ -47,7 +48,7 @@ def summarise(values: Sequence[float]) -> dict[str, float]:
     return {'n': len(values), 'p50': float(p50), 'p90': float(p90), 'p99': float(p99), 'max': float(max(values))}
 
 
-def fit_slope(x: Sequence[float], y: Sequence[float]) -> Slope:
+def fit_slope(x: Values, y: Values) -> Slope:
     """Return the robust slope of y over x; a flat one without bounds where there are fewer than LEAST samples."""
     if len(x) < LEAST:
         return Slope(0.0, float('-inf'), float('inf'), float(y[0]) if len(y) else 0.0)
@@ -60,7 +61,7 @@ def leave_out_warm_up(count: int, share: float = 0.25, most: int = 50) -> int:
     return min(int(share * count), most)
 
 
-def grows(x: Sequence[float], y: Sequence[float], limit: float) -> bool:
+def grows(x: Values, y: Values, limit: float) -> bool:
     """
     Return whether y grows by more than ``limit`` over the whole of x, and surely so.
 
@@ -73,7 +74,7 @@ def grows(x: Sequence[float], y: Sequence[float], limit: float) -> bool:
     return slope.low > 0 and slope.per_unit * (max(x) - min(x)) > limit
 
 
-def count_excess(values: Sequence[float], tail: int = 5) -> int:
+def count_excess(values: Values, tail: int = 5) -> int:
     """
     Return by how much a count (threads, files) is higher at the end than it ever was in the first half.
 

@@ -39,7 +39,7 @@ class LatencyConfig:
 
     out: Path
     minutes: float = 1.5  # of frames at 10 Hz; 0 leaves sight out
-    stops: int = 50  # motions that are stopped, half of them after a new sentence; 0 leaves tasks out
+    stops: int = 50  # motions that are stopped, every third after a new sentence; 0 leaves tasks out
     seed: int = 0
     profile: str = 'cpu'
     bag: Path | None = None

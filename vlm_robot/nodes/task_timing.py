@@ -2,8 +2,8 @@
 Sentence to first action goal, and STOP or cancel to rest, on the real graph with its simulator.
 
 A table, a sentence, the time until the first goal of ``execute_skill``; then the task is stopped at a random moment of
-the motion, by a cancel of its goal or by the word ``stop``; then the same sentence again, whose way home is stopped as
-well; then the arm may go home. Rest is read from the joints' speeds on the simulated clock.
+the motion, by a cancel of its goal or by the word ``stop``; then the same sentence again, whose way home is stopped
+too, twice; then the arm may go home. Rest is read from the joints' speeds on the simulated clock.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ TIMEOUT = 180.0  # wall-clock seconds for anything that must come
 LONGEST = 1.5  # seconds of the wall clock from the begin of a motion to its stop, at most
 SETTLE = 0.4  # simulated seconds after the end in which the arm must stay at rest
 BARREN = 5  # tables without a motion after which nothing more is expected
+WAYS_HOME = 2  # stops on the way home after each stop of a skill: they cost no thinking
 WAYS = ('cancel', 'stop')  # a cancel of the task's goal, and the word, said at answer_question
 
 
@@ -102,9 +103,9 @@ class TaskTiming:
                 raise PerceptionError(f'the arm hardly ever moves, so there is nothing to stop; the planner: {reason}')
             self._graph.check()
             sentence = self._set_table(table)
-            for is_first in (True, False):
+            for attempt in range(1 + WAYS_HOME):
                 order = Order(self._orders, sentence)
-                if is_first:
+                if attempt == 0:
                     self._time_first_goal(order, sentence)
                 if self._stop(order):
                     on_stop()
