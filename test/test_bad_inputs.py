@@ -51,8 +51,8 @@ def test_any_text_is_borne_as_a_sentence(text):
 
 
 VOCABULARY = """
-put pick place stack swap the a all some count block bowl red ' ' ( ) [ ] , = > for in if else assert not and zip b p : 1 9
-colour_of from_left at but middle 'block' 'red bowl' clockwise beside line
+put pick place stack swap the a all some count block bowl red ' ' ( ) [ ] , = > for in if else assert not and zip b p :
+1 9 colour_of from_left at but middle 'block' 'red bowl' clockwise beside line
 """
 WORDS = st.sampled_from(VOCABULARY.split()) | st.just('\n    ')
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 import re
+import subprocess
+import sys
 import time
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -15,9 +18,12 @@ pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is 
 
 from rclpy.action import graph as actions  # noqa: E402
 
+from vlm_robot.language.fake_server import FakeServer  # noqa: E402
+from vlm_robot.language.server_link import ServerConfig  # noqa: E402
 from vlm_robot.nodes.annotator_node import AnnotatorNode  # noqa: E402
 from vlm_robot.nodes.describer_node import DescriberNode  # noqa: E402
 from vlm_robot.nodes.detector_node import DetectorNode  # noqa: E402
+from vlm_robot.nodes.graph import Graph, GraphConfig  # noqa: E402
 from vlm_robot.nodes.grounder_node import GrounderNode  # noqa: E402
 from vlm_robot.nodes.kitchen_node import KitchenNode  # noqa: E402
 from vlm_robot.nodes.planner_node import PlannerNode  # noqa: E402
@@ -152,3 +158,50 @@ def test_what_moves_the_arm_is_called_by_the_skill_node_alone():
     assert callers == {'/move_arm': {'skill'}, '/move_gripper': {'skill'}}
     assert {n for n in BUILDERS if '/execute_skill' in read_policy(n)['call']} == {'planner'}
     assert not any('/load_scenario' in read_policy(n)['request'] for n in BUILDERS)
+
+
+SOCKETS = """
+import os, re, rclpy
+from std_msgs.msg import String
+rclpy.init()
+node = rclpy.create_node('listener')
+node.create_subscription(String, 'words', print, 1)
+node.create_publisher(String, 'words', 1)
+paths = [f'/proc/self/fd/{name}' for name in os.listdir('/proc/self/fd')]
+links = [os.readlink(path) for path in paths if os.path.islink(path)]
+mine = {found[1] for link in links if (found := re.fullmatch(r'socket:\\[(\\d+)\\]', link))}
+for kind in ('udp', 'udp6', 'tcp', 'tcp6'):
+    if os.path.exists(f'/proc/net/{kind}'):
+        for line in open(f'/proc/net/{kind}').read().splitlines()[1:]:
+            words = line.split()
+            if words[9] in mine:
+                print('SOCKET', kind, *words[1].split(':'), words[3])
+"""
+
+
+@pytest.mark.skipif(not Path('/proc/net/udp').exists(), reason='no /proc/net to read sockets from')
+def test_a_node_of_the_graph_listens_on_this_machine_alone(tmp_path, monkeypatch):
+    for name in ('FASTDDS_DEFAULT_PROFILES_FILE', 'ROS_AUTOMATIC_DISCOVERY_RANGE'):
+        monkeypatch.delenv(name, raising=False)
+    environment = Graph(GraphConfig(tmp_path, domain=7)).environment()
+    done = subprocess.run([sys.executable, '-c', SOCKETS], env=environment, capture_output=True, text=True, check=True)
+    sockets = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith('SOCKET')]
+    passing = int(Path('/proc/sys/net/ipv4/ip_local_port_range').read_text().split()[0])
+    ports = {int(port, 16): address for kind, address, port, _ in sockets if kind.startswith('udp')}
+    fixed = {port: address for port, address in ports.items() if port < passing}  # those of DDS; others only send
+    assert fixed and all(address.endswith('7F') for address in fixed.values()), sockets
+    assert not [
+        line for line in sockets if line[0].startswith('tcp') and line[3] == '0A' and not line[1].endswith('7F')
+    ]
+
+
+def test_nothing_in_the_program_names_all_interfaces():
+    root = find('config').parent
+    files = [*root.glob('vlm_robot/**/*.py'), *root.glob('launch/*'), *root.glob('config/*'), root / 'run']
+    assert not [str(path) for path in files if path.is_file() and '0.0.0.0' in path.read_text(errors='ignore')]
+
+
+def test_the_language_server_is_on_this_machine_unless_somebody_says_otherwise():
+    assert urlsplit(ServerConfig().url).hostname in ('localhost', '127.0.0.1', '::1')
+    with FakeServer() as server:
+        assert urlsplit(server.url).hostname == '127.0.0.1'
