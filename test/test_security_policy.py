@@ -57,7 +57,9 @@ LATER = {
     'annotator': {'/captions', '/detections', '/masks', '/scene', '/detections_2d', '/scene_markers'},
     'recorder': {'/detections', '/hand_state', '/joint_states', '/plan', '/planner_journal', '/scene',
                  '/scene_journal', '/step_records', '/tcp_pose', '/world_changed'},
-    'sim': {'/tf'},
+    'sim': {'/tf', '/get_simulator_features', '/reset_simulation', '/step_simulation', '/get_simulation_state',
+            '/set_simulation_state', '/get_entities', '/get_entities_states', '/get_entity_state', '/set_entity_state',
+            '/sim/reset', '/sim/set_paused', '/sim/step'},
 }  # fmt: skip
 KINDS = ('publish', 'subscribe', 'reply', 'request', 'execute', 'call')
 
