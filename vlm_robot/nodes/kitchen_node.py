@@ -25,6 +25,7 @@ from vlm_robot.evaluation.kitchen_instructions import load_instructions
 from vlm_robot.kitchen_vocabulary import DOCKS
 from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.liveness import alive_qos
+from vlm_robot.nodes.nav2_base import from_pose, to_pose_stamped
 from vlm_robot.planning.kitchen_words import describe
 from vlm_robot.robot.base import CancellableBase, Pose2
 from vlm_robot_interfaces.action import ExecuteSkill, NavigateTo
@@ -96,7 +97,7 @@ class KitchenNode(Node):
         if goal.place:
             self._drive = (handle, DOCKS.get(goal.place, self.agent.robot.base.pose()))
             return self.agent.act(Step('go_to', self.agent.look().held, goal.place))
-        pose = from_pose(goal.pose)
+        pose = from_pose(goal.pose.pose)
         self._drive = (handle, pose)
         try:
             CancellableBase(self.agent.robot.base, self.agent.is_cancelled).go_to(pose)
@@ -154,17 +155,7 @@ class KitchenNode(Node):
             handle.publish_feedback(NavigateTo.Feedback(pose=self._to_pose(pose), distance_left=left))
 
     def _to_pose(self, pose: Pose2) -> PoseStamped:
-        message = PoseStamped(header=conversions.to_header(self._now(), MAP_FRAME))
-        message.pose.position.x, message.pose.position.y = pose[0], pose[1]
-        message.pose.orientation.z, message.pose.orientation.w = math.sin(pose[2] / 2), math.cos(pose[2] / 2)
-        return message
-
-
-def from_pose(message: PoseStamped) -> Pose2:
-    """Return x, y and yaw of a pose that stands upright."""
-    turn = message.pose.orientation
-    yaw = math.atan2(2 * (turn.w * turn.z + turn.x * turn.y), 1 - 2 * (turn.y**2 + turn.z**2))
-    return message.pose.position.x, message.pose.position.y, yaw
+        return to_pose_stamped(pose, self._now(), MAP_FRAME)
 
 
 def main() -> None:

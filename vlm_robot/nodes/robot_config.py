@@ -73,7 +73,7 @@ class MoveItConfig:
 class GripperConfig:
     """A gripper with an action of its own; widths are metres between the finger tips."""
 
-    kind: str = 'gripper_command'  # or parallel_gripper_command: which action of control_msgs
+    kind: str = 'gripper_command'  # or parallel_gripper_command, both of control_msgs
     action: str = 'panda_gripper/gripper_action'  # name of the action
     joints: tuple[str, ...] = ('panda_finger_joint1', 'panda_finger_joint2')  # in joint_states; the first is commanded
     open_width: float = 0.08  # m between the finger tips at open_position
