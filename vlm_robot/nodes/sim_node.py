@@ -23,6 +23,7 @@ from std_msgs.msg import Header
 from vlm_robot.errors import ConfigError, MotionBlocked, MotionError, VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.sim_services import SimServices
 from vlm_robot.nodes.sim_thread import SimThread, Table
 from vlm_robot.robot.safety import check_gripper, check_pose, check_speed, SafetyConfig
 from vlm_robot.sim.bullet_arm import Motion
@@ -42,6 +43,7 @@ class SimNodeConfig:
     camera_rate: float = 1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
     joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
     clock_rate: float = 25.0  # Hz of simulated time
+    step_size: int = 12  # steps of 1/240 s that the service ~/step makes while the simulation is paused
     namespace_frames: str = ''  # put before every frame id, for example 'left/'
     limits: SafetyConfig = field(default_factory=SafetyConfig)  # what the arm's driver refuses, whoever asks
 
@@ -55,6 +57,8 @@ class SimNodeConfig:
         ):
             if not 0 < getattr(self, name) <= most:
                 raise ConfigError(f'{name} is {getattr(self, name)}; allowed: above 0, at most {most}')
+        if self.step_size < 1:
+            raise ConfigError(f'step_size is {self.step_size}; allowed: 1 or more')
         if self.seed < 0:
             raise ConfigError(f'seed is {self.seed}; allowed: 0 or more')
 
@@ -65,7 +69,9 @@ class SimNode(Node):
     def __init__(self):
         """Load the scenario and start to step."""
         super().__init__('sim', **lifespan.NODE_OPTIONS)
-        self.config = parameters.declare(self, SimNodeConfig(), live=('real_time_factor',), on_change=self._change)
+        self.config = parameters.declare(
+            self, SimNodeConfig(), live=('real_time_factor', 'step_size'), on_change=self._change
+        )
         self._due: dict[str, float] = {}
         self._next_render = 0.0  # wall-clock seconds
         self._closing = threading.Event()
@@ -81,13 +87,19 @@ class SimNode(Node):
 
     def _serve(self) -> None:
         group = ReentrantCallbackGroup()
-        options = {'callback_group': group, 'cancel_callback': lambda goal: CancelResponse.ACCEPT}
+        options = {
+            'callback_group': group,
+            'cancel_callback': lambda goal: CancelResponse.ACCEPT,
+            'result_timeout': 120,  # s; results are filled in after the end, and rclpy's 10 s were too few when starved
+        }
         self._servers = [
             ActionServer(self, MoveArm, 'move_arm', self._move_arm, **options),
             ActionServer(self, MoveGripper, 'move_gripper', self._move_gripper, **options),
             self.create_service(LoadScenario, 'load_scenario', self._load, callback_group=group),
             self.create_service(GetWorldState, 'get_world_state', self._tell_truth, callback_group=group),
         ]
+        services = SimServices(self.sim, self._reset, lambda: self.config.step_size)
+        self._servers += services.offer(self, group)
         self.sim.call(self._announce)
 
     def close(self) -> None:
@@ -196,16 +208,24 @@ class SimNode(Node):
 
     def _load(self, request, response):
         try:
-            if self.sim.call(lambda table: table.is_moving()):
-                raise MotionError('the arm is moving; cancel the task first')
-            table = self.sim.load(request.scenario, request.seed)
-            self.sim.call(self._announce)
+            table = self._reload(request.scenario, request.seed)
             response.success, response.sentence = True, table.episode.sentence
-            self.get_logger().info(f"loaded '{table.scenario}', seed {table.seed}")
         except VlmRobotError as error:
             response.message = str(error)
             self.get_logger().error(response.message)
         return response
+
+    def _reload(self, scenario: str, seed: int | None) -> Table:
+        """Put a scenario into its first instant; empty and None stand for the present ones."""
+        if self.sim.call(lambda table: table.is_moving()):
+            raise MotionError('the arm is moving; cancel the task first')
+        table = self.sim.load(scenario, self.sim.call(lambda table: table.seed) if seed is None else seed)
+        self.sim.call(self._announce)
+        self.get_logger().info(f"loaded '{table.scenario}', seed {table.seed}")
+        return table
+
+    def _reset(self) -> None:
+        self._reload('', None)
 
     def _tell_truth(self, request, response):
         def read(table: Table) -> None:

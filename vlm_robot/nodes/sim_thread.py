@@ -75,6 +75,7 @@ class SimThread:
         :raises ScenarioError: there is no such scenario.
         """
         self.real_time_factor = real_time_factor
+        self.is_paused = False  # then only ``step`` moves the world, and the clock with it
         self.failure: Exception | None = None
         self._on_batch = on_batch
         self._work: deque[tuple[Callable[[Table], object], Future]] = deque()
@@ -102,6 +103,13 @@ class SimThread:
             return new
 
         return self.call(replace)
+
+    def step(self, count: int) -> None:
+        """Make that many steps at once, paused or not, and publish what is due; may take long."""
+        while count > 0:
+            size = min(count, BATCH)
+            count -= size
+            self.call(lambda table, size=size: self._advance(table, size))
 
     def close(self) -> None:
         """Stop stepping and free the world."""
@@ -131,14 +139,19 @@ class SimThread:
             now = time.monotonic()
             owed = min(owed + (now - wall) * self.real_time_factor, LAG_LIMIT)
             wall = now
+            if self.is_paused:
+                owed = 0.0
             count = min(int(owed / TIME_STEP), BATCH)
             if count == 0:
                 self._wake.wait(2 * TIME_STEP / self.real_time_factor)
                 self._wake.clear()
                 continue
-            self._table.world.step(count)
+            self._advance(self._table, count)
             owed -= count * TIME_STEP
-            self._on_batch(self._table)
+
+    def _advance(self, table: Table, count: int) -> None:
+        table.world.step(count)
+        self._on_batch(table)
 
     def _do_work(self) -> None:
         while self._work:
