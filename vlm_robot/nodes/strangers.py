@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+import contextlib
 import threading
 import time
 
@@ -60,7 +61,8 @@ class Stranger(Participant):
         def send() -> None:
             nonlocal count
             for topic, publisher in self._offers.items():
-                publisher.publish(messages[topic][count % len(messages[topic])])
+                with contextlib.suppress(RuntimeError):  # rclpy's RCLError: too long for a type of fixed size
+                    publisher.publish(messages[topic][count % len(messages[topic])])
             count += 1
 
         self.node.create_timer(PERIOD, send)
