@@ -25,7 +25,7 @@ from vlm_robot_interfaces.action import ExecuteTask
 
 SCENARIO = 'A'
 TIMEOUT = 180.0  # wall-clock seconds for anything that must come
-LONGEST = 1.5  # seconds of the wall clock from the begin of a motion to its stop, at most
+LONGEST = 1.5  # seconds of the wall clock in motion before a stop, at most
 SETTLE = 0.4  # simulated seconds after the end in which the arm must stay at rest
 BARREN = 5  # tables without a motion after which nothing more is expected
 WAYS_HOME = 2  # stops on the way home after each stop of a skill: they cost no thinking
@@ -143,15 +143,16 @@ class TaskTiming:
         """Stop an order at a random moment of motion; return whether there was one."""
         due = self._random.uniform(0.0, LONGEST)
         way = WAYS[len(self.times.stops) % len(WAYS)]
-        begin = None
+        moved = 0.0
         while not order.ended.is_set():
             if not self.motion.wait_until_moving(0.1):
                 continue
-            begin = begin or time.monotonic()
-            if time.monotonic() - begin >= due and self.motion.is_moving():
+            if moved >= due:
                 self._send_stop(order, way)
                 return True
+            begin = time.monotonic()
             time.sleep(0.002)
+            moved += time.monotonic() - begin
         return False
 
     def _send_stop(self, order: Order, way: str) -> None:
