@@ -21,7 +21,7 @@ from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 import robot_messages  # noqa: E402
 from robot_servers import RobotServers  # noqa: E402
 
-from vlm_robot.datatypes import Scene, SceneObject  # noqa: E402
+from vlm_robot.datatypes import Scene, SceneObject, Step  # noqa: E402
 from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError  # noqa: E402
 from vlm_robot.nodes import conversions  # noqa: E402
 from vlm_robot.nodes.action_client import ActionClient  # noqa: E402
@@ -31,7 +31,9 @@ from vlm_robot.nodes.robot_config import GripperConfig, MoveItConfig, RobotConfi
 from vlm_robot.nodes.skill_node import SkillNode  # noqa: E402
 from vlm_robot.robot.safety import SafetyConfig  # noqa: E402
 from vlm_robot.sim.world import Placement, resting_height  # noqa: E402
+from vlm_robot.skills.execution import execute  # noqa: E402
 from vlm_robot.skills.grasping import point_down  # noqa: E402
+from vlm_robot.vocabulary import LOCATIONS  # noqa: E402
 from vlm_robot_interfaces.msg import Scene as SceneMessage  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(600)]
@@ -45,7 +47,7 @@ PARAMETERS = {
     'robot.nav2.places': '[table, counter]',
     'robot.nav2.poses': '[0.0, 0.5, 0.0, 1.5, -0.5, 1.57]',
 }
-TABLE = {'red block': (0.50, 0.10), 'green bowl': (0.55, -0.20)}
+TABLE = {'red block': (0.50, 0.10), 'blue block': (0.42, 0.30), 'green bowl': (0.55, -0.20)}
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
 AT = point_down((0.45, 0.05, 0.25), -1.5)
 AWAY = point_down((0.60, -0.25, 0.15), -1.2)
@@ -130,11 +132,14 @@ class Client:
         end = wait(ended)
         return end.status, end.result
 
-    def tell_scene(self, held):
+    def look(self, held='', stamp=0.0):
         world = self.servers.world
         items = tuple(SceneObject(name, name, world.position(name), yaw=world.yaw(name)) for name in TABLE)
+        return Scene(items, held=held, stamp=stamp)
+
+    def tell_scene(self, held):
         stamp = self.node.get_clock().now().nanoseconds * 1e-9
-        self.scenes.publish(conversions.to_scene(Scene(items, held=held, stamp=stamp), ''))
+        self.scenes.publish(conversions.to_scene(self.look(held, stamp), ''))
         wait_until(lambda: abs(self.skill._scene.stamp - stamp) < 1e-3)
 
 
@@ -306,7 +311,7 @@ def test_a_robot_without_joint_states_is_not_moved(robot):
     silent = robot.build('ros2_control', joint_states='nobody/joint_states', silence=0.3)
     with pytest.raises(MotionError, match=r'no joint states on .nobody/joint_states'):
         silent.move_to(AWAY, 0.3)
-    strange = robot.build('ros2_control', joints=tuple(f'fr3_joint{i}' for i in range(1, 8)), silence=5.0)
+    strange = robot.build('ros2_control', joints=tuple(f'fr3_joint{i}' for i in range(1, 8)), silence=2.0)
     with pytest.raises(MotionError, match=r'carries no .*fr3_joint1.*panda_joint1'):
         strange.tcp_pose()
     assert robot.servers.goals == []
@@ -314,7 +319,7 @@ def test_a_robot_without_joint_states_is_not_moved(robot):
 
 def test_a_robot_that_falls_silent_in_a_motion_is_stopped(robot):
     robot.arm('ros2_control')
-    arm = robot.build('ros2_control', silence=3.0)
+    arm = robot.build('ros2_control', silence=2.0)
     robot.servers.waits_for_cancel = True
     robot.servers.goals.clear()
     silencer = threading.Thread(target=lambda: (wait_until(lambda: robot.servers.is_held), robot.servers.mute()))
@@ -366,6 +371,17 @@ def test_the_skill_node_puts_a_block_into_a_bowl_through_a_trajectory_controller
     robot.servers.settle(0.5)
     block, bowl = (np.array(robot.servers.world.position(name)) for name in ('red block', 'green bowl'))
     assert np.linalg.norm((block - bowl)[:2]) < 0.04 and robot.servers.world.state().held == ''
+
+
+def test_a_skill_puts_a_block_beside_others_through_moveit(robot):
+    arm = robot.arm('moveit')
+    arm.go_home()
+    picked = execute(Step('pick', 'blue block'), robot.look(), arm)
+    assert picked.success and robot.servers.world.state().held == 'blue block', picked.reason
+    placed = execute(Step('place_at', 'blue block', 'bottom right corner'), robot.look('blue block'), arm)
+    robot.servers.settle(0.5)
+    place = np.array(robot.servers.world.position('blue block'))
+    assert placed.success and np.linalg.norm(place[:2] - LOCATIONS['bottom right corner']) < 0.04, placed.reason
 
 
 def test_a_cancelled_skill_cancels_the_controllers_goal(robot):
