@@ -4,8 +4,8 @@ Masks from words or from example pictures with CLIPSeg, any checkpoint by name o
 The picture is encoded once whatever the number of prompts, only as deep as the decoder reads, and every text once ever
 (cached by its words); what is left per prompt is the light decoder. Logits equal those of the stock forward pass. On
 top comes what it lacks: masks at the picture's own size and shape, prompts that mix a name with a picture, a score that
-says whether the thing is there at all, and an empty mask when it is not. Which checkpoint is loaded, the code does not
-ask: sizes and layers come from its configuration.
+says whether the thing is there at all, an empty mask when it is not, and masks that keep to the picture's edges. Which
+checkpoint is loaded, the code does not ask: sizes and layers come from its configuration.
 
 Sources: CLIPSeg (Lüddecke and Ecker, arXiv 2112.10003), transformers' implementation.
 """
@@ -25,6 +25,7 @@ from torch.nn import functional
 from vlm_robot.datatypes import Mask
 from vlm_robot.errors import ConfigError, ModelError, SentenceError
 from vlm_robot.perception.clipseg_loading import load_checkpoint, read_settings
+from vlm_robot.perception.guided_filter import EdgeGuide
 from vlm_robot.perception.images import check_rgb
 from vlm_robot.perception.owlvit_answers import find_rivals
 from vlm_robot.perception.pretrained import choose_device, DTYPES
@@ -44,6 +45,7 @@ class ClipSegConfig:
     threshold: float = -1.0  # 0..1, least probability of a pixel of a mask; -1: the checkpoint's own
     presence: float = -1.0  # 0..1, least score at which a mask is not empty; -1: the checkpoint's own
     rivals: bool = True  # where prompts of one noun claim the same pixel ("red block", "pink block"), the best gets it
+    edges: bool = True  # masks follow the edges of the picture: the model's own are round where a cube has corners
     device: str = 'auto'  # 'auto', 'cpu', 'cuda', 'cuda:1', ...
     dtype: str = 'float32'  # float32, float16, bfloat16
     threads: int = 0  # CPU threads of the whole process; 0 leaves torch's choice
@@ -140,16 +142,21 @@ class ClipSegSegmenter:
         if not queries:
             return []
         logits, names = self.score(rgb, queries), [q if isinstance(q, str) else q.text for q in queries]
-        return self.draw(yield_to_rivals(logits, names) if self.config.rivals else logits, names, rgb.shape[:2])
+        return self.draw(yield_to_rivals(logits, names) if self.config.rivals else logits, names, rgb)
 
-    def draw(self, logits: torch.Tensor, names: Sequence[str], size: tuple[int, int]) -> list[Mask]:
-        """Return the masks of logits (P, S, S) at a picture's size, height and width, by the thresholds."""
-        likely = self._count_likely(logits)
-        full = functional.interpolate(logits[:, None], size, mode='bilinear', antialias=True)[:, 0]
-        probabilities = torch.sigmoid(full).cpu().numpy()
+    def draw(self, logits: torch.Tensor, names: Sequence[str], rgb: np.ndarray) -> list[Mask]:
+        """Return the masks of logits (P, S, S) at the size of the picture that they are of, by the thresholds."""
+        likely = self._count_likely(logits).tolist()
+        full = functional.interpolate(logits[:, None], rgb.shape[:2], mode='bilinear', antialias=True)[:, 0]
+        probabilities = list(torch.sigmoid(full).cpu().numpy())
+        there = [i for i, score in enumerate(likely) if score >= self.presence]
+        if self.config.edges and there:
+            guide = EdgeGuide(rgb)
+            for i in there:
+                probabilities[i] = guide.follow(probabilities[i])
         return [
             Mask(name, score, probability, (probability >= self.threshold) & (score >= self.presence))
-            for name, score, probability in zip(names, likely.tolist(), probabilities, strict=True)
+            for name, score, probability in zip(names, likely, probabilities, strict=True)
         ]
 
     def score(self, rgb: np.ndarray, queries: Sequence[Prompt]) -> torch.Tensor:
