@@ -19,10 +19,11 @@ from vlm_robot.perception.ocr import OcrConfig, TextReader
 from vlm_robot.perception.owlvit import OwlVitDetector
 from vlm_robot.planning.conversation import WHICH
 from vlm_robot.planning.dialogue import Listener
+from vlm_robot.planning.parsing import is_name
 from vlm_robot.planning.planners import build_planner, PlannerConfig
 from vlm_robot.planning.progprompt import ProgPromptPlanner
 from vlm_robot.planning.program_prompt import Turn, write_program_prompt
-from vlm_robot.planning.prompt import begin, write_prompt
+from vlm_robot.planning.prompt import begin, describe, write_prompt
 from vlm_robot.resources import find_scenario
 from vlm_robot.scene.association import SceneTracker
 from vlm_robot.sim.scenario import load_scenario, sample_episode
@@ -92,8 +93,16 @@ def test_a_sign_in_the_scene_is_read_and_changes_no_plan(frames, planner):
 def test_a_label_changes_no_plan(scene, planner, words):
     plain = Listener(planner).plan(WISH, scene)
     name = ' '.join(words.split())[:100]  # as nodes/conversions.py leaves what a stranger calls a thing
-    more = Scene((*scene.objects, SceneObject(name, name, (0.58, 0.25, 0.02))))
+    more = Scene((*scene.objects, SceneObject(name, name, (0.66, -0.28, 0.02))))
     assert Listener(planner).plan(WISH, more).steps == plain.steps == WANTED
+
+
+@pytest.mark.parametrize('words', HOSTILE)
+def test_what_cannot_be_said_is_shown_to_no_language_model(scene, words):
+    more = Scene((*scene.objects, SceneObject(words, words, (0.66, -0.28, 0.02))))
+    assert write_program_prompt(WISH, more) == write_program_prompt(WISH, scene)
+    assert begin(more) == begin(scene)
+    assert is_name('red block 2') and is_name("cat's bowl") and not is_name(words)
 
 
 @pytest.mark.parametrize('words', HOSTILE)
@@ -130,7 +139,9 @@ def test_names_and_sentences_never_leave_their_line_of_the_prompt(label, sentenc
     plain = write_program_prompt('words', harmless, (replace(turn, sentence='words', objects=('x',)),))
     assert [line[:1] for line in prompt.split('\n')] == [line[:1] for line in plain.split('\n')]
     listed = next(line for line in reversed(prompt.split('\n')) if line.startswith('objects = '))
-    assert len(ast.literal_eval(listed.removeprefix('objects = '))) == 2
+    told = ast.literal_eval(listed.removeprefix('objects = '))
+    assert 'red block' in told and all(is_name(name) for name in told)
+    assert describe(table).count('\n') == 1 and all(is_name(n) for n in describe(table)[5:].split('.')[0].split(', '))
     assert write_prompt(sentence, begin(harmless)).count('\n') == 3
 
 

@@ -34,6 +34,12 @@ _TEMPLATES = {
 }
 _NAME = r"[^\W_]+(?:[ '-][^\W_]+)*"
 _ASK = 'ask which one'
+LONGEST_NAME = 40  # characters of the name of a thing, as in the grammar of programs
+
+
+def is_name(text: str) -> bool:
+    """Return whether a thing of that name can be spoken of; what cannot be said is shown to no language model."""
+    return len(text) <= LONGEST_NAME and re.fullmatch(_NAME, text) is not None
 
 
 def _compile(template: str) -> re.Pattern[str]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlm_robot.datatypes import Scene
+from vlm_robot.planning.parsing import is_name
 from vlm_robot.planning.program import HEADER, INDENT
 from vlm_robot.planning.program_parts import SKILL_CALLS
 
@@ -45,7 +46,7 @@ def write_program_prompt(sentence: str, scene: Scene, turns: Sequence[Turn] = ()
     :param examples: worked examples, the most fitting one last.
     """
     before = [write_turn(turn) for turn in (*examples, *turns)]
-    names = list(scene.names)
+    names = [name for name in scene.names if is_name(name)]
     if scene.held and scene.held not in names:
         names.append(scene.held)
     return ''.join([HEAD, *before, write_opening(sentence, names, scene.held)])

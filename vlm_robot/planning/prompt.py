@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vlm_robot.datatypes import Scene, SkillResult, Step, StepRecord
-from vlm_robot.planning.parsing import format_step, hold_after
+from vlm_robot.planning.parsing import format_step, hold_after, is_name
 from vlm_robot.planning.symbolic import relate
 
 MAX_REASON_CHARS = 60  # of a skill's reason in the prompt
@@ -51,10 +51,13 @@ def begin(scene: Scene) -> History:
 
 def describe(scene: Scene) -> str:
     """Return ``See: ...`` with every name and ``Now: ...`` with every fact beyond lying on the table."""
-    names = list(scene.names)
+    names = [name for name in scene.names if is_name(name)]
     if scene.held and scene.held not in names:
         names.append(scene.held)
-    facts = [say_place(name, place) for name, place in relate(scene).items() if place[0] != 'table']
+    places = {
+        name: place for name, place in relate(scene).items() if is_name(name) and (not place[1] or is_name(place[1]))
+    }
+    facts = [say_place(name, place) for name, place in places.items() if place[0] != 'table']
     return f'See: {", ".join(names) or "nothing"}.\nNow: {", ".join(facts) or "all on the table"}.'
 
 
@@ -78,7 +81,7 @@ def observe(before: Scene, after: Scene, step: Step, result: SkillResult) -> str
     told = [say_place(target, new[target])] if target in new else ([f'{target} is gone'] if target else [])
     for name, place in new.items():
         change = {old.get(name, place), place}
-        if name != target and len(change) > 1 and any(p[0] in ('in', 'on', 'held') for p in change):
+        if name != target and is_name(name) and len(change) > 1 and any(p[0] in ('in', 'on', 'held') for p in change):
             told.append(say_place(name, place))
     reason = ' '.join(result.reason.split())[:MAX_REASON_CHARS].rstrip('. ')
     head = 'ok' if result.success else f'failed: {reason}' if reason else 'failed'
