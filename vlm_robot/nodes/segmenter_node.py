@@ -36,7 +36,7 @@ class SegmenterNodeConfig(WatchConfig):
     model: ClipSegConfig = field(default_factory=ClipSegConfig)
 
 
-RULES = dict.fromkeys(('queries', 'model.threshold', 'model.presence', 'model.rivals'), When.ALWAYS)
+RULES = dict.fromkeys(('queries', 'model.threshold', 'model.presence', 'model.rivals', 'model.edges'), When.ALWAYS)
 
 
 class SegmenterNode(SightNode):
