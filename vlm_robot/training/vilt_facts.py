@@ -116,7 +116,7 @@ def _patch_losses(read: torch.Tensor, facts: Facts) -> list[torch.Tensor]:
 
 def _noun_losses(read: torch.Tensor, facts: Facts) -> list[torch.Tensor]:
     number, place, colour, state = read.split(list(SIZES.values()), -1)
-    losses = [functional.cross_entropy(number, facts.numbers)]
+    losses = [3 * functional.cross_entropy(number, facts.numbers)]
     only = facts.numbers == 1
     if only.any():
         losses.append(4 * functional.smooth_l1_loss(place[only], facts.places[only], beta=0.1))
@@ -145,9 +145,10 @@ def gather_facts(
             if len(found) == 2 and all(named and len(named) == 1 for _, named in found):
                 first, second = (picture.things[named[0]] for _, named in found if named)
                 pairs.append(((i, j), 2 * (place_of(first, picture) - place_of(second, picture))))
-            middle = None if question.subject is None else find_middle(picture, picture.things[question.subject])
-            if middle in place_in:
-                subjects.append(((i, j), _locate(picture.things[question.subject], picture)))
+            subject = None if question.subject is None else picture.things[question.subject]
+            middle = find_middle(picture, subject) if subject else None
+            if subject and middle in place_in:
+                subjects.append(((i, j), _locate(subject, picture)))
                 shares.append(np.eye(1, width, 1 + place_in[middle], dtype=np.float32)[0])
     asking = _stack([where for where, _ in subjects], 2)
     return Facts(

@@ -53,7 +53,7 @@ from vlm_robot.training.vilt_model import (
 )
 
 SHARES = {  # what is learnt soon is asked seldom
-    'existence': 0.08, 'comparison': 0.09, 'place': 0.13, 'count': 0.19, 'colour': 0.25, 'relation': 0.26,
+    'existence': 0.08, 'comparison': 0.12, 'place': 0.14, 'count': 0.30, 'colour': 0.20, 'relation': 0.16,
 }  # fmt: skip
 LONGEST = 16  # words of a question; the few longer ones would pad all others
 
@@ -95,7 +95,7 @@ class ViltTrainingConfig:
     first_layers: tuple[int, ...] = (6, 7)
     start: Path | None = None
     tokens: int = 144
-    full_share: float = 0.12
+    full_share: float = 0.2
     matrix_rate: float = 0.005
     rate: float = 8e-4
     warm_up_steps: int = 100
