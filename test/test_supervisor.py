@@ -119,6 +119,9 @@ def test_nodes_are_brought_up_put_to_rest_and_brought_up_again_after_a_crash(wat
         watcher.change('willing', Transition.TRANSITION_ACTIVATE)
         watcher.wait(lambda: watcher.told['willing'][1]['put to rest by others'] == 0)
         watcher.wait_for('willing', 'active')
+        heard = watcher.heard
+        watcher.wait(lambda: watcher.heard > heard + 2)
+        assert watcher.told['willing'][1]['failed transitions'] == 0, 'nobody activates what is being activated'
         assert 'never' not in watcher.told
         processes[-1].kill()
         processes[-1].wait()

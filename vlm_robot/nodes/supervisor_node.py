@@ -142,7 +142,7 @@ class Ward:
             if self.is_rested:
                 self._node.get_logger().info(f'{self.name} is put to rest by somebody else, who must wake it')
         elif event.goal_state.id == State.TRANSITION_STATE_ACTIVATING:
-            self.is_rested = False
+            self.is_rested, self.state = False, 'in transition'  # what it told before counts no more
 
 
 class SupervisorNode(Node):
