@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vlm_robot.robot import panda
-from vlm_robot.robot.joint_path import check_path, JointPath, sample_path
+from vlm_robot.robot.joint_path import check_path, JointPath, LOWER, sample_path, UPPER
 from vlm_robot.robot.safety import SafetyConfig
 from vlm_robot.robot.trajectory import plan_joint_move, plan_line
 from vlm_robot.skills.grasping import point_down
@@ -93,9 +93,13 @@ def test_a_broken_path_is_refused_with_its_fault(start, what, word):
 
 def test_a_joint_at_its_end_is_refused(start):
     q = start.copy()
-    q[0] = panda.UPPER[0] + 0.01
+    q[0] = UPPER[0] + 0.01
     path = JointPath(np.array([0.1]), q[None], np.zeros((1, 7)))
     assert 'joint 1' in check_path(path, q, LIMITS)
+
+
+def test_the_ranges_are_within_those_that_postures_are_searched_in():
+    assert (LOWER >= panda.LOWER).all() and (UPPER <= panda.UPPER).all()
 
 
 def test_a_path_into_the_table_is_refused_but_one_out_of_it_is_not(start):

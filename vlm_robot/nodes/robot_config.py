@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vlm_robot.errors import ConfigError, name_nearest
-from vlm_robot.robot import panda
 from vlm_robot.robot.base import BaseConfig
+from vlm_robot.robot.joint_path import LOWER, UPPER
 
 ADAPTERS = ('sim', 'ros2_control', 'moveit')
 BASES = ('none', 'nav2')
@@ -169,7 +169,7 @@ class RobotConfig:
 
 def _is_panda_posture(angles: tuple[float, ...]) -> bool:
     q = np.array(angles, float)
-    return q.shape == (7,) and bool(((q > panda.LOWER) & (q < panda.UPPER)).all())
+    return q.shape == (7,) and bool(((q > LOWER) & (q < UPPER)).all())
 
 
 def _need_name(name: str, what: str) -> None:

@@ -2,7 +2,8 @@
 A planned motion as points in time, and the limits that every point of it must keep before it is sent to a robot.
 
 A trajectory controller carries out what it is given: nobody else looks. So the tool's speed and place are worked out
-for every point here, by the Panda's kinematics. Radians, seconds, metres in the base frame; numpy only.
+for every point here, by the Panda's kinematics. Joint ranges are the real robot's (Franka Control Interface
+documentation), narrower than those of the simulated one. Radians, seconds, metres in the base frame; numpy only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from vlm_robot.robot import panda
 from vlm_robot.robot.safety import SafetyConfig
 from vlm_robot.robot.trajectory import Trajectory
 
+LOWER = np.array([-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973])  # rad
+UPPER = np.array([2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973])  # rad
 START_GAP = 0.05  # rad that the first point may be away from where the joints are
 ROOM = 0.002  # metres that a point may be outside the limits further than the start is
 ROUNDING = 1.001  # what is 0.1 % too fast is rounding
@@ -76,10 +79,10 @@ def _check_joints(path: JointPath, q_start: np.ndarray) -> str:
     first = path.times[0] * panda.MAX_JOINT_SPEED + START_GAP
     if (np.abs(steps[0]) > first).any():
         return f'the path begins {np.abs(steps[0]).max():.2f} rad away from where the joints are; plan it again'
-    outside = (path.positions < panda.LOWER) | (path.positions > panda.UPPER)
+    outside = (path.positions < LOWER) | (path.positions > UPPER)
     if outside.any():
         joint = int(np.argmax(outside.any(axis=0)))
-        low, high = panda.LOWER[joint], panda.UPPER[joint]
+        low, high = LOWER[joint], UPPER[joint]
         return f'the path leaves the range of joint {joint + 1}: allowed {low:.2f} to {high:.2f} rad'
     rates = np.vstack([path.velocities, steps[1:] / np.diff(path.times)[:, None]])
     share = (np.abs(rates) / panda.MAX_JOINT_SPEED).max(axis=0)
