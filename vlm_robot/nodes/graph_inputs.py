@@ -22,6 +22,7 @@ import time
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
+import numpy as np
 from rclpy.client import Client
 
 from vlm_robot.errors import VlmRobotError
@@ -40,6 +41,7 @@ from vlm_robot.vocabulary import list_labels
 from vlm_robot_interfaces.action import ExecuteSkill, MoveArm, MoveGripper
 from vlm_robot_interfaces.srv import AnswerQuestion, DescribeScene, LoadScenario, SetQueries
 
+JUMP = 0.1  # m between two tool poses 40 ms apart, which no motion of the arm can do
 READY_S = 600.0  # wall clock: nodes load models on a machine that is busy
 GOAL_SHARE = 0.1  # of all inputs go to the running graph, where each costs seconds
 SCENARIO = 'blocks_and_bowls'
@@ -61,6 +63,7 @@ class Storm:
         """Connect to all actions and services, and listen where the tool is."""
         self.graph, self.client, self.limit_s = graph, client, limit_s
         self.limits = Limits()
+        self._place: np.ndarray | None = None
         node = client.node
         self._actions = {name: ActionClient(node, kind, name) for name, kind in ACTIONS.items()}
         self._services = {name: node.create_client(kind, name) for name, kind in SERVICES.items()}
@@ -72,13 +75,15 @@ class Storm:
         about = self._checked(service(self._services['describe_scene']))
         return (
             EntryPoint('graph: sentence', _make_sentence, self._checked(self._feed_sentence)),
-            EntryPoint('graph: queries', make_queries, self._checked(service(self._services['set_queries']))),
             EntryPoint('graph: scenario', _make_scenario, self._checked(service(self._services['load_scenario']))),
             EntryPoint('graph: answer', _make_answer, self._checked(service(self._services['answer_question']))),
             EntryPoint('graph: question about the scene', _make_about, about),
             EntryPoint('graph: skill', _make_skill, self._checked(self._action('execute_skill'))),
             EntryPoint('graph: pose of the arm', _make_move, self._checked(self._action('move_arm'))),
             EntryPoint('graph: width of the fingers', _make_grip, self._checked(self._action('move_gripper'))),
+            EntryPoint(
+                'graph: queries', make_queries, self._checked(service(self._services['set_queries']))
+            ),  # last: they keep the detector busy
         )
 
     def finish(self) -> Row:
@@ -105,19 +110,32 @@ class Storm:
 
         def send(value: Any) -> str:
             self.limits.violations.clear()
-            reason = feed(value)
-            ended = [name for name, process in self.graph.processes.items() if process.poll() is not None]
-            if ended:
-                for name in ended:
-                    self.graph.start_node(name)
-                raise RuntimeError(f'the {", ".join(ended)} node ended; it was started again')
+            try:
+                reason = feed(value)
+            finally:
+                self._revive()
             require(not self.limits.violations, '; '.join(self.limits.violations[:2]))
             return reason
 
         return send
 
+    def _revive(self) -> None:
+        """Start again what has ended and say so."""
+        ended = [name for name, process in self.graph.processes.items() if process.poll() is not None]
+        for name in ended:
+            self.graph.start_node(name)
+        if ended:
+            raise RuntimeError(f'the {", ".join(ended)} node ended; it was started again')
+
     def _feed_sentence(self, asked: tuple[str, bool]) -> str:
-        result = self.client.send(asked[0], plan_only=asked[1])
+        patience = threading.Timer(self.limit_s / 2, self.client.cancel)  # a long task is no fault: it is cancelled
+        patience.start()
+        try:
+            result = self.client.send(asked[0], plan_only=asked[1])
+        except VlmRobotError as error:  # the planner itself refuses in its result: this is no answer at all
+            raise RuntimeError(str(error)) from error
+        finally:
+            patience.cancel()
         if result.status == 'done':
             return ''
         require(bool(result.reason), 'a sentence was refused without a reason')
@@ -153,6 +171,9 @@ class Storm:
 
     def _on_tool(self, message: PoseStamped) -> None:
         place = conversions.from_pose(message.pose)[:3, 3]
+        if self._place is not None and math.dist(place, self._place) > JUMP:
+            self.limits.forget()  # another table was loaded: the arm stands at home at once
+        self._place = place
         self.limits.check(conversions.to_seconds(message.header.stamp), place)
 
 
@@ -173,7 +194,7 @@ def _make_answer(rng: random.Random) -> AnswerQuestion.Request:
 
 def _make_about(rng: random.Random) -> DescribeScene.Request:
     names = [cut_text(make_text(rng, ('red block',))) for _ in range(rng.randrange(3))]
-    age = rng.choice((0.0, -1.0, float('nan'), float('-inf'), 1e-30))  # a long age would wait for pictures: no fault
+    age = rng.choice((0.0, -1.0, float('nan'), float('-inf')))  # a long age would wait for pictures: no fault
     return DescribeScene.Request(about=names, max_age=age)
 
 
