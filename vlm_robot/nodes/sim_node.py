@@ -22,6 +22,7 @@ from std_msgs.msg import Header
 
 from vlm_robot.errors import ConfigError, MotionBlocked, MotionError, VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.diagnostics import Health
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.sim_services import SimServices
 from vlm_robot.nodes.sim_thread import SimThread, Table
@@ -75,6 +76,7 @@ class SimNode(Node):
         self._due: dict[str, float] = {}
         self._next_render = 0.0  # wall-clock seconds
         self._closing = threading.Event()
+        self._newest, self._measured = 0.0, (time.monotonic(), 0.0)  # seconds: simulated; wall and simulated
         self._cameras: dict[str, tuple] = {}
         self._clock_topic = self.create_publisher(Clock, '/clock', reliable_qos(1))  # the one name ROS fixes
         self._joints = self.create_publisher(JointState, 'joint_states', reliable_qos())
@@ -83,6 +85,7 @@ class SimNode(Node):
         self._tf = _create_tf_publisher(self)
         self.sim = SimThread(self.config.scenario, self.config.seed, self.config.real_time_factor, self._publish)
         self._serve()
+        self._health = Health(self, 'simulation', self._list_figures)
         self.get_logger().info(f"simulating '{self.config.scenario}', seed {self.config.seed}")
 
     def _serve(self) -> None:
@@ -111,6 +114,7 @@ class SimNode(Node):
 
     def _publish(self, table: Table) -> None:
         now, config = table.world.time, self.config
+        self._newest = now
         if self._is_due('clock', now, config.clock_rate):
             self._clock_topic.publish(Clock(clock=conversions.to_stamp(now)))
         if self._is_due('joints', now, config.joint_rate):
@@ -164,7 +168,7 @@ class SimNode(Node):
         def start(table: Table) -> Motion:
             if goal.home:
                 return table.arm.start_home()
-            T, speed = conversions.from_pose(goal.pose), round(goal.speed, 6) or DEFAULT_SPEED  # as of widths below
+            T, speed = conversions.from_pose(goal.pose), _plain(goal.speed) or DEFAULT_SPEED
             _refuse(check_pose(T, self.config.limits) or check_speed(speed, self.config.limits))
             return table.arm.start_move(T, speed)
 
@@ -174,7 +178,7 @@ class SimNode(Node):
 
     def _move_gripper(self, handle) -> MoveGripper.Result:
         goal, result = handle.request, MoveGripper.Result()
-        width, force = round(goal.width, 6), round(goal.force, 6) or DEFAULT_FORCE  # float32 0.08 is more than 0.08
+        width, force = round(goal.width, 6), _plain(goal.force) or DEFAULT_FORCE  # float32 0.08 is more than 0.08
 
         def start(table: Table) -> Motion:
             _refuse(check_gripper(width, force, self.config.limits))
@@ -239,9 +243,28 @@ class SimNode(Node):
             response.message = str(error)
         return response
 
+    def _list_figures(self) -> dict[str, object]:
+        """Tell how fast the world runs, measured since the last time."""
+        wall, now = time.monotonic(), self._newest
+        past, self._measured = self._measured, (wall, now)
+        speed = (now - past[1]) / max(wall - past[0], 1e-6)
+        failure = self.sim.failure
+        complaint = {'complaint': f'the simulator stopped: {failure}'} if failure else {}
+        return {
+            'simulated_s': f'{now:.1f}',
+            'real_time_factor': f'{speed:.2f}',
+            'paused': self.sim.is_paused,
+            **complaint,
+        }
+
     def _change(self, config: SimNodeConfig) -> None:
         self.config = config
         self.sim.real_time_factor = config.real_time_factor
+
+
+def _plain(value: float) -> float:
+    """Return the decimal number that somebody wrote into a float32."""
+    return float(f'{value:.7g}')
 
 
 def _refuse(reason: str) -> None:
