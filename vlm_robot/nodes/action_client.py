@@ -1,10 +1,19 @@
-"""rclpy's action client, safe to create while its node is already being spun."""
+"""rclpy's action client, safe to create while its node is already being spun, and room for many goals at once."""
 
 from __future__ import annotations
 
 import threading
 
 import rclpy.action
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+# Services of ROS keep 10 messages: of 100 goals that come at once the others are lost, and who sent them waits for ever.
+MANY = {
+    f'{service}_service_qos_profile': QoSProfile(
+        depth=256, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE
+    )
+    for service in ('goal', 'result', 'cancel')
+}  # for clients and servers of actions that several people may use
 
 
 class ActionClient(rclpy.action.ActionClient):
@@ -18,6 +27,6 @@ class ActionClient(rclpy.action.ActionClient):
     """
 
     def __init__(self, *args, **kwargs):
-        """Take what rclpy's client takes."""
+        """Take what rclpy's client takes; the services of the action keep MANY messages."""
         self._lock = threading.Lock()
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{**MANY, **kwargs})

@@ -26,6 +26,7 @@ from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.nodes import heap, lifespan, parameters, plan_conversions
+from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.change_rules import ChangeRules, When
 from vlm_robot.nodes.journal import Kind
 from vlm_robot.nodes.liveness import reliable_qos
@@ -40,6 +41,7 @@ from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
 
 WORLDS = ('table', 'kitchen')
+RESULT_TIMEOUT = 60  # wall-clock seconds for which the result of a task that has ended can be asked for
 CLOSE_TIMEOUT = 5.0  # wall-clock seconds in which a task that shall end does
 BUSY = 'another task is running; cancel it or wait for its end'
 NOT_ACTIVE = {
@@ -99,6 +101,8 @@ class PlannerNode(LifecycleNode):
             self._execute,
             callback_group=group,
             cancel_callback=lambda handle: CancelResponse.ACCEPT,
+            result_timeout=RESULT_TIMEOUT,
+            **MANY,
         )
 
     def on_configure(self, state) -> TransitionCallbackReturn:

@@ -18,6 +18,7 @@ from std_msgs.msg import Header
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
+from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.base_desk import BaseDesk
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.nodes.nav2_base import Nav2Base
@@ -71,6 +72,7 @@ class SkillNode(Node):
             self._execute,
             callback_group=group,
             cancel_callback=lambda handle: CancelResponse.ACCEPT,
+            **MANY,
         )
 
     def close(self) -> None:
