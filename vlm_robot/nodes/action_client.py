@@ -7,7 +7,7 @@ import threading
 import rclpy.action
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-# Services of ROS keep 10 messages: of 100 goals that come at once the others are lost, and who sent them waits for ever.
+# Services of ROS keep 10 messages: of 100 goals that come at once the others are lost, and their senders wait for ever.
 MANY = {
     f'{service}_service_qos_profile': QoSProfile(
         depth=256, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE
