@@ -12,7 +12,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
 from vlm_robot.datatypes import TaskResult
-from vlm_robot.errors import ConfigError
+from vlm_robot.errors import ConfigError, PerceptionError
 from vlm_robot.nodes import latency_bench, soak
 
 pytestmark = pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning')
@@ -43,6 +43,21 @@ def test_every_task_has_its_table_and_some_ask_for_what_is_not_there(robot):
     assert robot.given.count(soak.ABSENT) == 2
     assert all(line['processes'][soak.CLIENT]['private_mb'] > 0 for line in lines)
     assert json.loads(json.dumps(lines)) == lines
+
+
+def test_a_simulator_that_is_too_busy_is_asked_again(robot):
+    asked = []
+
+    def load(name, seed):
+        asked.append(seed)
+        if len(asked) < 3:
+            raise PerceptionError('it did not answer')
+        return name
+
+    robot._client.load_scenario = load
+    robot._graph.check = lambda: None
+    assert robot.do(0)['sentence'] == soak.SCENARIOS[0]
+    assert len(asked) == 3
 
 
 def test_the_same_seed_gives_the_same_tasks(robot):

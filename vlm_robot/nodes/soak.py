@@ -9,6 +9,7 @@ on where it stopped, in a new graph, which the report tells apart.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from dataclasses import dataclass
 import json
 import os
@@ -22,7 +23,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from vlm_robot.console import console, errors
-from vlm_robot.errors import ConfigError, VlmRobotError
+from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
 from vlm_robot.evaluation.census import describe_machine, list_family, take_sample
 from vlm_robot.evaluation.limits import hold_all, tabulate_figures
 from vlm_robot.evaluation.soak_report import judge, read_journal, write_report
@@ -34,8 +35,9 @@ SCENARIOS = ('A', 'blocks_and_bowls', 'A', 'A_unseen')  # taken in turn; their s
 ABSENT = 'put the silver block on the golden bowl'  # no scenario has either
 CANCEL_EVERY, REFUSE_EVERY = 8, 10  # tasks
 CLIENT = 'client'  # the process that gives the sentences
+ATTEMPTS = 5  # times that a table is asked for
 QUIET = 5.0  # wall-clock seconds that goals have to end after a task
-# The simulator runs ahead as fast as it can: what a soak wears out is counted in tasks, not in seconds. Clock and joints
+# The simulator runs ahead as fast as it can: what a soak wears out is counted in tasks, not seconds. Clock and joints
 # are told less often, else 500 messages a second on each topic take more of the machine than the models do.
 FAST = {'real_time_factor': 20.0, 'camera_rate': 1.0, 'joint_rate': 5.0, 'clock_rate': 5.0}
 PATIENT = {'link.detector_silence': 120.0, 'link.fresh_timeout': 120.0}  # seconds: a busy machine is no fault
@@ -68,7 +70,7 @@ class Soak:
     def do(self, number: int) -> dict:
         """Do one task and return its line of the journal."""
         scenario = SCENARIOS[number % len(SCENARIOS)]
-        sentence = self._client.load_scenario(scenario, self._config.seed + number)
+        sentence = self._set_table(scenario, self._config.seed + number)
         if not sentence or number % REFUSE_EVERY == REFUSE_EVERY - 1:
             sentence = ABSENT
         begin = time.monotonic()
@@ -89,6 +91,14 @@ class Soak:
             'open_goals': self._goals.list_open(),
             **self._take_samples(),
         }
+
+    def _set_table(self, scenario: str, seed: int) -> str:
+        """Return the sentence of a table; a machine that is too busy to answer is asked again."""
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(PerceptionError):
+                return self._client.load_scenario(scenario, seed)
+            self._graph.check()
+        return self._client.load_scenario(scenario, seed)
 
     def _plan_cancel(self, number: int) -> threading.Timer | None:
         """Have some tasks cancelled a moment after their arm has begun to move."""
