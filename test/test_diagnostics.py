@@ -8,7 +8,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from vlm_robot.nodes.diagnostics import KEPT, Meter
+from vlm_robot.nodes.diagnostics import KEPT, Meter, read_memory
 
 
 def report_of(meter, is_active=True):
@@ -47,3 +47,20 @@ def test_memory_is_bounded():
     for _ in range(10 * KEPT):
         meter.count(0.1)
     assert len(meter._done) == KEPT
+
+
+def test_ages_failures_and_memory_are_told():
+    meter = Meter()
+    for centiseconds in range(1, 101):
+        meter.count(0.001, age=centiseconds / 100)
+    meter.fail('an image was empty')
+    _, figures = report_of(meter)
+    assert (figures['age_p50_s'], figures['age_p99_s'], figures['failures']) == ('0.500', '0.990', '1')
+    assert 1 < float(figures['memory_mb']) < 1e6 and int(figures['threads']) >= 1
+
+
+def test_memory_grows_with_what_is_kept():
+    before = float(read_memory()['memory_mb'])
+    kept = bytearray(b'x' * 200_000_000)
+    assert float(read_memory()['memory_mb']) > before + 100
+    del kept

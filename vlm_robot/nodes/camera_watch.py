@@ -228,7 +228,8 @@ class CameraWatch:
                 begin = time.monotonic()
                 camera, messages = taken
                 self._look(camera, tuple(unpack(message) for message in messages))
-                self.meter.count(time.monotonic() - begin)
+                now = self.node.get_clock().now().nanoseconds * 1e-9
+                self.meter.count(time.monotonic() - begin, now - conversions.to_seconds(messages[0].header.stamp))
             except VlmRobotError as error:
                 self.meter.fail(str(error))
                 self.node.get_logger().warning(f'{taken[0]}: {error}', throttle_duration_sec=5.0)

@@ -9,6 +9,7 @@ before the robot; questions go out as feedback and are answered at ``answer_ques
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 import threading
@@ -28,6 +29,7 @@ from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.nodes import heap, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.change_rules import ChangeRules, When
+from vlm_robot.nodes.diagnostics import Health
 from vlm_robot.nodes.journal import Kind
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
@@ -81,6 +83,8 @@ class PlannerNode(LifecycleNode):
         self.planner: Planner | None = None
         self.model: LanguageModel | None = None
         self._busy, self._closing = threading.Lock(), threading.Event()
+        self._ends: Counter[str] = Counter()  # tasks by how they ended
+        self._health = Health(self, 'planning', self._list_figures)
         group = ReentrantCallbackGroup()
         self.link = RobotLink(self, group, self.config.link)
         self.dialogue = Dialogue()
@@ -175,6 +179,11 @@ class PlannerNode(LifecycleNode):
         self.planner = self.model = None
         lifespan.free_memory()
 
+    def _list_figures(self) -> dict[str, object]:
+        model = self.model
+        figures = {'model': model.name if model else 'not loaded', 'device': getattr(model, 'device', '')}
+        return {**figures, 'state': parameters.read_state(self), 'busy': self._busy.locked(), **self._ends}
+
     def _forget(self, message: Header) -> None:
         self.dialogue.forget()  # what was said before concerned another table
         self.link.journal.note(Kind.WORLD, message.stamp)
@@ -194,6 +203,7 @@ class PlannerNode(LifecycleNode):
             self.desk.end()
             self._busy.release()
         self.get_logger().info(f"'{result.sentence[:80]}': {result.status}, {result.reason}")
+        self._ends[result.status] += 1
         task.tell_end(result)
         heap.give_back()
         {'done': handle.succeed, 'cancelled': handle.canceled}.get(result.status, handle.abort)()

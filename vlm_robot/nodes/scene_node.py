@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 from vlm_robot.datatypes import Scene
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
+from vlm_robot.nodes.diagnostics import Health
 from vlm_robot.nodes.journal import Journal, Kind, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.scene.association import SceneTracker, TrackerConfig
@@ -53,6 +54,8 @@ class SceneNode(Node):
         group = ReentrantCallbackGroup()
         self._publisher = self.create_publisher(SceneMessage, 'scene', alive_qos(5, latched=True))
         self._journal = Journal(self, SCENE_JOURNAL)
+        self._counts = {Kind.LOOK: 0, Kind.SKIP: 0}
+        self._health = Health(self, 'memory of the table', self._list_figures)
         self._detections = LifeSign(self, DetectionArray, 'detections', self._on_detections)
         self._hand = LifeSign(self, HandState, 'hand_state', self._on_hand, latched=True)
         self.create_subscription(Header, 'world_changed', self._forget, reliable_qos(1, latched=True))
@@ -71,7 +74,9 @@ class SceneNode(Node):
                 lifted = conversions.from_detections(message)
                 self.tracker.update(lifted, stamp, message.camera, tuple(message.queries))
                 self._publish()
-            self._journal.note(Kind.LOOK if counts else Kind.SKIP, message.header.stamp, message.camera)
+            kind = Kind.LOOK if counts else Kind.SKIP
+            self._counts[kind] += 1
+            self._journal.note(kind, message.header.stamp, message.camera)
 
     def _on_hand(self, message: HandState) -> None:
         stamp = conversions.to_seconds(message.header.stamp)
@@ -113,6 +118,15 @@ class SceneNode(Node):
     def _publish(self) -> None:
         scene = self.tracker.scene
         self._publisher.publish(conversions.to_scene(scene, describe(scene)))
+
+    def _list_figures(self) -> dict[str, object]:
+        with self._lock:
+            scene, counts = self.tracker.scene, dict(self._counts)
+        figures: dict[str, object] = {'looks': counts[Kind.LOOK], 'looks left out': counts[Kind.SKIP]}
+        figures |= {'objects': len(scene.objects), 'held': scene.held or 'nothing'}
+        if self._detections.was_alive and not self._detections.is_alive:
+            figures['complaint'] = 'the detector stopped: nobody publishes detections any more'
+        return figures
 
     def _describe(self, request, response):
         begin, deadline = self._now() - request.max_age, time.monotonic() + self.config.describe_timeout

@@ -15,7 +15,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import Header
@@ -25,6 +25,7 @@ from vlm_robot.errors import ConfigError, ModelError, name_nearest, VlmRobotErro
 from vlm_robot.nodes import lifespan, parameters, pixels
 from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig
 from vlm_robot.nodes.change_rules import ChangeRules, When
+from vlm_robot.nodes.diagnostics import tick_by_wall
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.query_list import QueryList
 
@@ -68,7 +69,7 @@ class SightNode(LifecycleNode):
         self.group = ReentrantCallbackGroup()
         self.watch = CameraWatch(self, self.config, self.look, self.is_wanted, parts)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', reliable_qos())
-        self.create_timer(1.0, self._tell_health, callback_group=MutuallyExclusiveCallbackGroup())
+        tick_by_wall(self, self._tell_health)
 
     # ---- what a node fills in
 

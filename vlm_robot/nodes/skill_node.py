@@ -6,6 +6,7 @@ It publishes what the hand holds; the scene node needs it, because no camera see
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 import threading
 import traceback
@@ -20,6 +21,7 @@ from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.base_desk import BaseDesk
+from vlm_robot.nodes.diagnostics import Health
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.nodes.nav2_base import Nav2Base
 from vlm_robot.nodes.robot_adapter import build_arm
@@ -52,6 +54,8 @@ class SkillNode(Node):
         self._scene, self._held, self._moving = Scene(), '', False
         self._busy, self._closing = threading.Lock(), threading.Event()
         self._handle, self._telling = None, threading.Lock()
+        self._ends: Counter[str] = Counter()  # skills by how they ended
+        self._health = Health(self, 'skills', self._list_figures)
         group = ReentrantCallbackGroup()
         robot = self.config.robot
         self.arm = build_arm(self, group, robot, self.config.skills.safety, self._tell_motion)
@@ -120,7 +124,11 @@ class SkillNode(Node):
             self._publish_hand()
         return result
 
+    def _list_figures(self) -> dict[str, object]:
+        return {'moving': self._moving, 'held': self._held or 'nothing', **self._ends}
+
     def _finish(self, handle, result: SkillResult) -> None:
+        self._ends['done' if result.success else 'cancelled' if result.cancelled else 'failed'] += 1
         if not result.success:
             self.get_logger().warning(f'failed: {result.reason}')
         if result.cancelled and handle.is_cancel_requested:
