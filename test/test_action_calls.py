@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from rclpy.action import ActionServer, CancelResponse
 from vlm_robot.errors import MotionCancelled, MotionError
 from vlm_robot.nodes import action_calls
 from vlm_robot.nodes.action_calls import call_action, ServerWatch
-from vlm_robot.nodes.action_client import ActionClient
+from vlm_robot.nodes.action_client import ActionClient, MANY
 from vlm_robot.nodes.participant import Participant
 from vlm_robot_interfaces.action import MoveGripper
 
@@ -27,16 +28,17 @@ DOMAIN = 101 + os.getpid() % 100
 class Driver(Participant):
     """An action server whose goals end when they are cancelled or let go, and answer only while it is not hung."""
 
-    def __init__(self):
+    def __init__(self, name):
         super().__init__('driver', DOMAIN, threads=3)
         self.accepted, self.let_go = threading.Event(), threading.Event()
         self.server = ActionServer(
             self.node,
             MoveGripper,
-            'gripper',
+            name,
             self.execute,
             callback_group=self.group,
             cancel_callback=lambda handle: CancelResponse.ACCEPT,
+            **MANY,
         )
         self.start()
 
@@ -52,23 +54,36 @@ class Driver(Participant):
 
 
 @pytest.fixture
-def client():
+def name(request):
+    """Return an action of the test's own: DDS keeps the servers of earlier tests in its books for a while."""
+    return f'gripper_{abs(hash(request.node.name))}'
+
+
+@pytest.fixture
+def client(name):
     """Yield an action client of a spinning node; its domain is this process's own."""
     participant = Participant('caller', DOMAIN)
-    client = ActionClient(participant.node, MoveGripper, 'gripper', callback_group=participant.group)
+    client = ActionClient(participant.node, MoveGripper, name, callback_group=participant.group)
     participant.start()
     yield client
     participant.close()
 
 
 @pytest.fixture
-def drivers():
+def drivers(name):
     """Yield a list of drivers that are let go and closed at the end."""
-    found = [Driver()]
+    found = [Driver(name)]
     yield found
     for driver in found:
         driver.let_go.set()
         driver.close()
+
+
+def wait_until(is_true):
+    deadline = time.monotonic() + 120.0
+    while not is_true():
+        assert time.monotonic() < deadline, 'it never came'
+        time.sleep(0.02)
 
 
 def call(client, check=lambda: None):
@@ -103,12 +118,22 @@ def test_a_check_that_objects_cancels_the_goal(client, drivers):
     assert isinstance(came[0], MotionCancelled)
 
 
-def test_a_second_server_under_the_same_name_means_that_the_goal_is_lost(client, drivers):
+def test_a_second_server_under_the_same_name_means_that_the_goal_is_lost(client, drivers, name):
     thread, came = call(client)
     assert drivers[0].accepted.wait(120.0)
-    drivers.append(Driver())  # the first is still in the books, as one that was killed is
+    drivers.append(Driver(name))  # the first is still in the books, as one that was killed is
     thread.join(120.0)
     assert 'started again' in str(came[0])
+
+
+def test_a_hundred_goals_at_once_all_get_an_answer(client, drivers):
+    assert client.wait_for_server(120.0)
+    accepted = [client.send_goal_async(MoveGripper.Goal(width=0.01)) for _ in range(100)]
+    drivers[0].let_go.set()
+    wait_until(lambda: all(future.done() for future in accepted))
+    results = [future.result().get_result_async() for future in accepted]
+    wait_until(lambda: all(future.done() for future in results))
+    assert all(future.result().result.success for future in results)
 
 
 class Books:
