@@ -11,7 +11,9 @@ import pytest
 from vlm_robot.errors import ConfigError
 from vlm_robot.evaluation.fault_table import FaultRow, Journal, RECOVERY_LIMIT, summarise, to_json, to_markdown
 
-GOOD = FaultRow('detector killed', 'moving', 'failed', 'the detector stopped', (), 'as it was', 4.0)
+GOOD = FaultRow(
+    'detector killed', 'moving', 'failed', 'the detector stopped', (), 'as it was', 4.0, limit_s=RECOVERY_LIMIT
+)
 TEXTS = st.text(max_size=60)
 ROWS = st.builds(
     FaultRow,
@@ -33,6 +35,7 @@ ROWS = st.builds(
         ({'resumed': 'no'}, True, False),
         ({'problems': ('traceback in the log of sim',)}, True, False),
         ({'back_s': RECOVERY_LIMIT + 1}, False, True),
+        ({'back_s': RECOVERY_LIMIT + 1, 'limit_s': 0.0}, False, False),
         ({'back_s': RECOVERY_LIMIT + 1, 'load_s': 2.0}, False, False),
     ],
 )

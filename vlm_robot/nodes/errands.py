@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import threading
 
 from vlm_robot.datatypes import TaskResult
-from vlm_robot.errors import VlmRobotError
+from vlm_robot.errors import MotionCancelled, VlmRobotError
 from vlm_robot.goals import parse_goal
 from vlm_robot.nodes.task_client import TaskClient
 
@@ -80,6 +80,8 @@ class Pending:
         try:
             result: TaskResult = self.client.send(self.errand.sentence)
             self._outcome = Outcome(result.status, result.reason)
+        except MotionCancelled as error:  # the end of the task came too late to be told
+            self._outcome = Outcome('cancelled', str(error))
         except VlmRobotError as error:
             self._outcome = Outcome('failed', str(error))
         except Exception as error:  # anything else that reaches a user is a fault of ours, and a row must say so

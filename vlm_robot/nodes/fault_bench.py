@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vlm_robot.console import console, errors
 from vlm_robot.errors import PerceptionError, VlmRobotError
-from vlm_robot.evaluation.fault_table import FaultRow, Journal, summarise, to_json, to_markdown
+from vlm_robot.evaluation.fault_table import FaultRow, Journal, RECOVERY_LIMIT, summarise, to_json, to_markdown
 from vlm_robot.nodes import scenes_of_faults
 from vlm_robot.nodes.errands import FIRST, Outcome, PhaseMissed, SECOND
 from vlm_robot.nodes.fault_stage import Stage
@@ -78,6 +78,7 @@ def run_fault(stage: Stage, fault: Fault) -> FaultRow:
         stage.measure_loading(*fault.kills) if fault.kills else 0.0,
         round(time.monotonic() - begin, 1),
         round(stage.witness.limits.fastest, 3),
+        RECOVERY_LIMIT * stage.slowness if fault.kills else 0.0,
     )
 
 
@@ -174,7 +175,7 @@ def list_conditions(slowness: float) -> dict:
 
 
 def main() -> int:
-    """Run the bench; return 0 only when every fault was survived."""
+    """Run the bench; return 0 only when every fault was survived and every killed node was back in time."""
     parser = argparse.ArgumentParser(prog='faults', description=(__doc__ or '').strip().splitlines()[0])
     parser.add_argument('--only', action='append', default=[], metavar='NAME', help='a fault, name/phase or pattern')
     parser.add_argument('--list', action='store_true', help='name the faults and start nothing')
@@ -216,7 +217,7 @@ def report(rows: Sequence[FaultRow], out: Path, json_file: Path | None, slowness
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(to_json(rows, conditions), indent=2) + '\n')
     console.print(f'{summarise(rows)}\ntable: {out / "faults.md"}', highlight=False, markup=False)
-    return 1 if any(row.is_broken for row in rows) else 0
+    return 1 if any(row.is_broken or row.is_slow for row in rows) else 0
 
 
 if __name__ == '__main__':
