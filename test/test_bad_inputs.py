@@ -16,7 +16,7 @@ from vlm_robot.evaluation.entry_points import ENTRY_POINTS, EntryPoint, feed, re
 from vlm_robot.evaluation.input_trials import Row, run_trials, try_one, watch
 from vlm_robot.resources import find_scenario, read_yaml
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)  # of a machine that imports torch for minutes
 FEW = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 BY_NAME = {entry.name: entry for entry in ENTRY_POINTS}
 ROUNDS = {'kitchen sentence': 4, 'scenario file': 12}  # inputs that cost more than a millisecond

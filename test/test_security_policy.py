@@ -35,7 +35,7 @@ from vlm_robot.nodes.skill_node import SkillNode  # noqa: E402
 from vlm_robot.nodes.supervisor_node import SupervisorNode  # noqa: E402
 from vlm_robot.resources import find  # noqa: E402
 
-pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(1800)]
 BUILDERS = {
     'annotator': AnnotatorNode,
     'describer': DescriberNode,
