@@ -93,6 +93,7 @@ def test_report_picture_and_json_are_written(tmp_path):
     figures = judge(lines)
     assert not hold_all(figures)
     write_report(lines, figures, tmp_path, tmp_path / 'soak.json')
+    assert 'prove little' in (tmp_path / 'report.md').read_text()
     assert '| memory of the graph |' in (tmp_path / 'report.md').read_text()
     assert (tmp_path / 'soak.png').read_bytes().startswith(b'\x89PNG')
     data = json.loads((tmp_path / 'soak.json').read_text())

@@ -24,6 +24,7 @@ from vlm_robot.evaluation.limits import Figure, hold_all, write_markdown
 from vlm_robot.evaluation.trends import count_excess, fit_slope, leave_out_warm_up, Slope, summarise
 
 MEMORY_LIMIT = 1.0  # MB per 100 tasks, of the whole graph
+ENOUGH = 100  # tasks of one run: with fewer the noise of a slope is as large as its limit
 COUNTS = {'threads': 'threads', 'files': 'open files', 'segments': 'shared-memory segments'}
 CLIENT = 'client'
 
@@ -129,6 +130,8 @@ def write_report(lines: Sequence[dict], figures: Sequence[Figure], out: Path, js
     """Write ``report.md``, ``soak.png`` and, where asked for, the figures as JSON."""
     out.mkdir(parents=True, exist_ok=True)
     verdict = 'Nothing leaks.' if hold_all(figures) else 'A limit is broken.'
+    if len(pick_longest(lines)) < ENOUGH:
+        verdict += f' Fewer than {ENOUGH} tasks in one run prove little about memory.'
     page = write_markdown(figures, f'Soak: {len(lines)} tasks', [verdict, '', '![memory and counts](soak.png)'])
     (out / 'report.md').write_text(page)
     draw(pick_longest(lines), out / 'soak.png')
@@ -154,7 +157,7 @@ def draw(lines: Sequence[dict], path: Path) -> None:
     panels[0].set_title('in brackets: at the first task; slope in MB per 100 tasks', fontsize=9)
     for panel, words in zip(panels[1:], COUNTS.values(), strict=True):
         panel.set_ylabel(words)
-    panels[0].legend(fontsize=8, loc='upper left')
+    panels[0].legend(fontsize=8, loc='center right')
     panels[-1].set_xlabel('task')
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
