@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from vlm_robot.datatypes import Scene
 from vlm_robot.errors import PerceptionError
 from vlm_robot.nodes import conversions
-from vlm_robot.nodes.journal import Entry, key_of, Kind, read_entry
+from vlm_robot.nodes.intake import Entry, key_of, Kind, read_entry
 from vlm_robot.nodes.replay_comparison import Comparison
 from vlm_robot.nodes.replay_script import Event, merge_turns
 

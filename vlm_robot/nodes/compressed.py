@@ -71,7 +71,7 @@ def _decode(data: bytes, flags: int, name: str, allowed: tuple[str, ...]) -> np.
     what = f"a compressed image '{name}' of {len(data)} bytes"
     try:
         with Picture.open(io.BytesIO(data), formats=allowed) as picture:  # reads the head of the file alone
-            kind, (width, height) = picture.format, picture.size
+            kind, (width, height) = str(picture.format), picture.size
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Picture.DecompressionBombError) as error:
         raise ImageError(f'{what} cannot be read; allowed: {list(allowed)}; {error}') from error
     if not 0 < width * height <= MOST_PIXELS:

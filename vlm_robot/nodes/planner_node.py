@@ -30,7 +30,7 @@ from vlm_robot.nodes import heap, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.change_rules import ChangeRules, When
 from vlm_robot.nodes.diagnostics import Health
-from vlm_robot.nodes.journal import Kind
+from vlm_robot.nodes.intake import Kind
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink

@@ -6,7 +6,7 @@ nothing is skipped), the hand, the clock as far as the planner asks for it, and 
 answers every step with what came of it in the recording. Detector, scene node and planner are the real ones and cannot
 tell the difference: they must see the same, decide the same and end the same.
 
-Nothing is left to time: each message goes out when the journals of the nodes (``journal.py``) say that the one before
+Nothing is left to time: each message goes out when the journals of the nodes (``intake.py``) say that the one before
 it has been dealt with, in the order in which the recorded scene node dealt with them (``replay_script.py``).
 """
 
@@ -32,7 +32,7 @@ from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.bag import list_topics, read_bag
 from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.graph import Graph, GraphConfig
-from vlm_robot.nodes.journal import Entry, key_of, Kind, PLANNER_JOURNAL, SCENE_JOURNAL, TELLING
+from vlm_robot.nodes.intake import Entry, key_of, Kind, PLANNER_JOURNAL, SCENE_JOURNAL, TELLING
 from vlm_robot.nodes.replay_comparison import Comparison
 from vlm_robot.nodes.replay_script import ENDS, Event, HANDS, LOOKS, read_script
 from vlm_robot.nodes.replay_stage import ANSWER_TIMEOUT, Stage

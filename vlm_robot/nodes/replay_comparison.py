@@ -8,7 +8,7 @@ from typing import Any
 
 from vlm_robot.datatypes import TaskResult
 from vlm_robot.nodes import conversions, plan_conversions
-from vlm_robot.nodes.journal import key_of
+from vlm_robot.nodes.intake import key_of
 from vlm_robot_interfaces.msg import DetectionArray
 from vlm_robot_interfaces.msg import Scene as SceneMessage
 

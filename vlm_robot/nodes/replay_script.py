@@ -16,7 +16,7 @@ from typing import Any
 
 from vlm_robot.errors import PerceptionError
 from vlm_robot.nodes.bag import read_bag
-from vlm_robot.nodes.journal import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
+from vlm_robot.nodes.intake import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
 
 ENDS = ('done', 'refused', 'failed', 'cancelled')
 SAME_TIME = 1e-6  # seconds; stamps nearer than this are one

@@ -2,7 +2,7 @@
 Plays the parts of a robot that a recording can play: cameras, clock, hand, and the action ``execute_skill``.
 
 What the nodes answer is kept until ``replay.py`` asks for it, and so is what they say they have taken in
-(``journal.py``): whoever publishes a message here can wait until the node behind it has really dealt with it.
+(``intake.py``): whoever publishes a message here can wait until the node behind it has really dealt with it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vlm_robot.datatypes import Step
 from vlm_robot.errors import PerceptionError
 from vlm_robot.nodes import plan_conversions
 from vlm_robot.nodes.camera_watch import KINDS
-from vlm_robot.nodes.journal import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
+from vlm_robot.nodes.intake import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState

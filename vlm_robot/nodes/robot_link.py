@@ -21,7 +21,7 @@ from vlm_robot.errors import ConfigError, MotionCancelled, MotionError, Percepti
 from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
-from vlm_robot.nodes.journal import Journal, Kind, PLANNER_JOURNAL
+from vlm_robot.nodes.intake import Journal, Kind, PLANNER_JOURNAL
 from vlm_robot.nodes.liveness import LifeSign
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState

@@ -20,7 +20,7 @@ from vlm_robot.datatypes import Scene
 from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.diagnostics import Health
-from vlm_robot.nodes.journal import Journal, Kind, SCENE_JOURNAL
+from vlm_robot.nodes.intake import Journal, Kind, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
 from vlm_robot.scene.association import SceneTracker, TrackerConfig
 from vlm_robot.scene.description import describe

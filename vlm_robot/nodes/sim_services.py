@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 import importlib
 import re
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ class SimServices:
         :param steps: how many steps ``~/step`` makes.
         """
         self.sim, self._reset, self._steps = sim, reset, steps
-        self._types: ModuleType | None = None
+        self._types: Any = None  # the module simulation_interfaces.msg
 
     def offer(self, node: Node, group) -> list[Any]:
         """Create the services, those of simulation_interfaces only where it is installed."""
