@@ -14,8 +14,6 @@ from pathlib import Path
 import sys
 from typing import Any
 
-import yaml
-
 from vlm_robot.errors import ConfigError, name_nearest, ScenarioError, VlmRobotError
 
 PACKAGE = 'vlm_robot'
@@ -75,6 +73,8 @@ def read_yaml(path: Path, error: type[VlmRobotError], what: str) -> Any:
 
     :param error: what is raised, with the name of the file, where it cannot be read; ``what`` names its content.
     """
+    import yaml  # here, because files are found where nothing is installed
+
     try:
         if Path(path).exists() and not Path(path).is_file():
             raise error(f"cannot read {what} '{path}': it is no ordinary file")
