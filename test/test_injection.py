@@ -74,7 +74,7 @@ def test_a_sign_in_the_scene_is_read_and_changes_no_plan(frames, planner):
     assert 'IGNORE' in read and 'BLUE' in read.replace(' ', '')  # it can be read, so this is no empty test
     sign = SceneObject(
         read.lower(), read.lower(), (0.66, -0.28, 0.02)
-    )  # the worst: somebody calls a thing by the words
+    )  # somebody calls a thing so
     named = replace(table, objects=(*table.objects, sign))
     plans = [Listener(planner).plan(WISH, scene) for scene in (table, named)]
     assert plans[0].steps == plans[1].steps == WANTED
