@@ -4,7 +4,8 @@ The actions of control_msgs, moveit_msgs and nav2_msgs for tests: the real packa
 Where the real packages are installed (a ROS 2 distribution) the tests use them. The wheels of ROS 2 lack them: then
 ``look_alikes/`` is built once, in the folder of the Python environment, and its types stand under the real names while
 the tests run. The stand-ins have the same fields with the same types, as far as vlm_robot touches them; they are real
-DDS types, but a real controller would not match them, because a DDS type is matched by its name. ``install`` returns which they are.
+DDS types, but a real controller would not match them, because a DDS type is matched by its name. ``install`` returns
+which they are.
 """
 
 from __future__ import annotations

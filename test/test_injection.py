@@ -72,9 +72,7 @@ def test_a_sign_in_the_scene_is_read_and_changes_no_plan(frames, planner):
     signed, table = frames
     read = ' '.join(line.text for line in TextReader(OcrConfig(threads=1)).read(signed.rgb)).upper()
     assert 'IGNORE' in read and 'BLUE' in read.replace(' ', '')  # it can be read, so this is no empty test
-    sign = SceneObject(
-        read.lower(), read.lower(), (0.66, -0.28, 0.02)
-    )  # somebody calls a thing so
+    sign = SceneObject(read.lower(), read.lower(), (0.66, -0.28, 0.02))  # somebody calls a thing so
     named = replace(table, objects=(*table.objects, sign))
     plans = [Listener(planner).plan(WISH, scene) for scene in (table, named)]
     assert plans[0].steps == plans[1].steps == WANTED

@@ -10,13 +10,13 @@ import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
-from vlm_robot.errors import ConfigError  # noqa: E402
-from vlm_robot.nodes.foreign_messages import load_interfaces, name_constant  # noqa: E402
-from vlm_robot.nodes.parameters import flatten, replace  # noqa: E402
-from vlm_robot.nodes.robot_config import GripperConfig, Nav2Config, RobotConfig  # noqa: E402
-from vlm_robot.resources import find  # noqa: E402
-from vlm_robot.robot import panda  # noqa: E402
-from vlm_robot.robot.safety import check_pose, SafetyConfig  # noqa: E402
+from vlm_robot.errors import ConfigError
+from vlm_robot.nodes.foreign_messages import load_interfaces, name_constant
+from vlm_robot.nodes.parameters import flatten, replace
+from vlm_robot.nodes.robot_config import GripperConfig, Nav2Config, RobotConfig
+from vlm_robot.resources import find
+from vlm_robot.robot import panda
+from vlm_robot.robot.safety import check_pose, SafetyConfig
 
 
 @pytest.mark.parametrize(

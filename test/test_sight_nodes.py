@@ -45,7 +45,7 @@ NEAR = {'has_region': True, 'x_min_px': 30.0, 'y_min_px': 20.0, 'x_max_px': 200.
 
 class FakeSegmenterNode(SegmenterNode):
     def load(self):
-        return {'segmenter': FixedSegmenter({'red block': BOX, '': BOX})}
+        return {'segmenter': FixedSegmenter({'red block': BOX, '': BOX}, score=0.75)}
 
 
 class FakeGrounderNode(GrounderNode):
@@ -169,9 +169,11 @@ def test_queries_change_at_run_time_and_thresholds_hold(stage):
     before = list(stage.segmenter.queries.labels)
     refused = stage.call(srvs.SetQueries, 'segmenter/set_queries', queries=['a', 'a'])
     assert not refused.success and 'different' in refused.message
-    assert stage.call(srvs.SetQueries, 'segmenter/set_queries', queries=['red block'], thresholds=[1.5]).success
+    refused = stage.call(srvs.SetQueries, 'segmenter/set_queries', queries=['red block'], thresholds=[1.5])
+    assert not refused.success and 'from 0 to 1' in refused.message
+    assert stage.call(srvs.SetQueries, 'segmenter/set_queries', queries=['red block'], thresholds=[0.8]).success
     message = stage.hear(msgs.Segmentation, 'masks', lambda message: len(message.queries) == 1)
-    assert not message.detections and message.scores[0] == 1.0
+    assert not message.detections and message.scores[0] == 0.75
     assert stage.call(srvs.SetQueries, 'segmenter/set_queries', queries=before).success
 
 

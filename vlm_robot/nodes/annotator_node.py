@@ -88,7 +88,8 @@ class AnnotatorNode(Node):
         viewed = [camera for camera, topic in self._pictures.items() if topic.get_subscription_count()]
         wanted: dict[str, tuple] = {}
         for camera in viewed:
-            wanted[self._find_topic(camera)] = (self._packed[camera], lambda m, c=camera: self._keep(c, m))
+            topic = self._find_topic(camera)  # and of which kind
+            wanted[topic] = (self._packed[camera], lambda m, c=camera: self._keep(c, m))
             wanted[f'{camera}/camera_info'] = (CameraInfo, lambda m, c=camera: self._infos.update({c: m}))
         if viewed:
             wanted |= {s: (SOURCES[s], lambda m, s=s: self._hear(s, m)) for s in self.config.sources}

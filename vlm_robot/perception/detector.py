@@ -36,6 +36,9 @@ class FixedDetector:
         self.name = name
         self.boxes = {query: list(found) for query, found in boxes.items()}
 
+    def adjust(self, config: object) -> None:
+        """Change nothing: a table of answers has no thresholds."""
+
     def detect(
         self, rgb: np.ndarray, queries: Sequence[str], thresholds: Mapping[str, float] | None = None
     ) -> list[Detection]:

@@ -13,19 +13,22 @@ from vlm_robot.perception.regions import cut_mask
 class FixedSegmenter:
     """Answers from a table of query -> box, filled with pixels."""
 
-    def __init__(self, boxes: Mapping[str, tuple[int, int, int, int]], name: str = 'fixed'):
-        """Keep ``boxes``: query -> box xyxy in whole pixels."""
-        self.name, self.boxes = name, dict(boxes)
+    def __init__(self, boxes: Mapping[str, tuple[int, int, int, int]], name: str = 'fixed', score: float = 1.0):
+        """Keep ``boxes``: query -> box xyxy in whole pixels, and the score of each."""
+        self.name, self.boxes, self.score = name, dict(boxes), score
+
+    def adjust(self, config: object) -> None:
+        """Change nothing: a table of answers has no thresholds."""
 
     def segment(self, rgb: np.ndarray, queries: Sequence[str]) -> list[Mask]:
-        """Return the box of every query as a mask with score 1; an empty mask with score 0 where there is none."""
+        """Return the box of every query as a mask; an empty mask with score 0 where there is none."""
         masks = []
         for query in queries:
             mask = np.zeros(rgb.shape[:2], bool)
             if query in self.boxes:
                 left, top, right, bottom = self.boxes[query]
                 mask[top:bottom, left:right] = True
-            masks.append(Mask(query, float(mask.any()), mask.astype(np.float32), mask))
+            masks.append(Mask(query, self.score * float(mask.any()), mask.astype(np.float32), mask))
         return masks
 
 
@@ -36,6 +39,9 @@ class FixedGrounder:
         """Keep ``boxes``: phrase -> boxes xyxy in pixels."""
         self.name = name
         self.boxes = {phrase: list(found) for phrase, found in boxes.items()}
+
+    def adjust(self, config: object) -> None:
+        """Change nothing: a table of answers has no thresholds."""
 
     def ground(self, rgb: np.ndarray, phrase: str) -> list[Detection]:
         """Return the boxes of the phrase, each with score 1."""
