@@ -25,9 +25,9 @@ Answers questions about a picture: a small vision-and-language transformer in th
 format (half precision, safetensors): picture 320 x 320 squashed and normalised as CLIP's, 16 px patches, {layers}
 layers of 192, at most 40 word pieces (WordPiece, own vocabulary), {answers} answers, one label per question (softmax).
 
-**It knows** whether something of 11 colours of blocks and bowls is there on this simulator's table, and compares and
-counts fairly. **It hardly knows** relations and places, and wordings other than those it was trained on confuse it (see
-the figures). **It does not know** other things, other tables, photographs, and it always answers, often too surely. For
+**It knows** whether something of 11 colours of blocks and bowls is there on this simulator's table, how two things lie
+to each other, the colour of a thing that is named by its place, and which of two groups is larger; **it knows less
+well** where a thing lies and how many there are (see the figures). **It does not know** other things, other tables, photographs, and it always answers, often too surely. For
 other worlds name a public checkpoint such as `dandelin/vilt-b32-finetuned-vqa`; the code is the same.
 
 ## Figures
@@ -55,7 +55,7 @@ embedding folded into it), the rest from small random weights.{history}
 {questions_seen} questions in {steps} steps of {batch} pictures x {questions_a_picture}, {minutes:.0f} minutes of one
 shared CPU core, seed {seed}; renderings coloured anew at every visit, questions in many wordings, half of them with
 small words dropped, put in or swapped (`question_wordings.py`; none comes to contain a wording that is kept for the
-test). Several questions ride on one picture: only the first is seen by the picture's tokens, as in the stock pass, and
+test, though who wrote them knew those). Several questions ride on one picture: only the first is seen by the picture's tokens, as in the stock pass, and
 counts {first_weight:.0f} times. One attention head is shown where to look (weight {look_weight}): a noun in two layers
 at the middle of every thing that its phrase names, and once at its question, which teaches counting; later the
 question's first token at its first noun, at its second, and at the thing that is asked about. Linear heads, thrown away
