@@ -29,7 +29,8 @@ layers of 192, at most 40 word pieces (WordPiece, own vocabulary), {answers} ans
 **It knows** whether something of 11 colours of blocks and bowls is there on this simulator's table, how two things lie
 to each other, the colour of a thing that is named by its place, and which of two groups is larger; **it knows less
 well** where a thing lies and how many there are (see the figures). **It does not know** other things, other tables,
-photographs, and it always answers, often too surely. For other worlds name a public checkpoint such as `dandelin/vilt-b32-finetuned-vqa`; the code is the same.
+photographs, and it always answers, often too surely. For other worlds name a public checkpoint such as
+`dandelin/vilt-b32-finetuned-vqa`; the code is the same.
 
 ## Figures
 {questions} questions about {pictures} held-out pictures ({split} split, rule in `training/sight_separation.py`: own
@@ -53,11 +54,12 @@ Mean confidence of the answers: {confidence:.3f}. Time for one question of ten a
 ## Recipe
 The patch embedding and the first four layers start from the shipped OWL-ViT's image tower (its norm after the
 embedding folded into it), the rest from small random weights.
-{history}{questions_seen} questions in {steps} steps of {batch} pictures x {questions_a_picture}, {minutes:.0f} minutes of one
-shared CPU core, seed {seed}; renderings coloured anew at every visit, questions in many wordings, half of them with
-small words dropped, put in or swapped (`question_wordings.py`; none comes to contain a wording that is kept for the
-test, though who wrote them knew those). Several questions ride on one picture: only the first is seen by the picture's
-tokens, as in the stock pass, and counts {first_weight:.0f} times. One attention head is shown where to look (weight {look_weight}): a noun in two layers
+{history}{questions_seen} questions in {steps} steps of {batch} pictures x {questions_a_picture},
+{minutes:.0f} minutes of one shared CPU core, seed {seed}; renderings coloured anew at every visit, questions in many
+wordings, half of them with small words dropped, put in or swapped (`question_wordings.py`; none comes to contain a
+wording that is kept for the test, though who wrote them knew those). Several questions ride on one picture: only the
+first is seen by the picture's tokens, as in the stock pass, and counts {first_weight:.0f} times. One attention head is
+shown where to look (weight {look_weight}): a noun in two layers
 at the middle of every thing that its phrase names, and once at its question, which teaches counting; later the
 question's first token at its first noun, at its second, and at the thing that is asked about. Linear heads, thrown away
 afterwards, read from inner layers what a patch shows, how many things a noun names, where the only one is, and how far
@@ -81,7 +83,8 @@ def write_card(folder: Path, report: dict) -> None:
     groups = '\n'.join(f'| {name} | {row["n"]} | {row["right"]:.3f} |' for name, row in report['by_group'].items())
     values = training | report | {
         'kinds': kinds, 'groups': groups, 'answers': answers, 'ms': 1000 * report['seconds_per_question'],
-        'history': textwrap.fill(training.get('history', ''), 120) + '\n' * ('history' in training), 'questions_a_picture': training['questions'],
+        'history': textwrap.fill(training.get('history', ''), 120) + '\n' * ('history' in training),
+        'questions_a_picture': training['questions'],
         'lens': _tell_lens(report.get('lens')),
     }  # fmt: skip
     (folder / 'README.md').write_text(CARD.format(**values))
