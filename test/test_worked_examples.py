@@ -117,7 +117,7 @@ def test_a_missing_wheel_names_the_cure(monkeypatch):
         ('- {sentence: a, objects: [b], program: go_home(), stpes: []}', "did you mean 'steps'"),
         ('- {sentence: a, objects: [b], program: import os}', 'example 1'),
         ('- {sentence: a, objects: [red block], program: go_home(), steps: [fly away]}', 'example 1'),
-        ('- [', 'cannot be read'),
+        ('- [', 'is not YAML'),
     ],
 )
 def test_faults_in_a_file_are_named(tmp_path, text, words):

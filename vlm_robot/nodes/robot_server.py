@@ -71,7 +71,7 @@ class RobotServer:
     def _watch(self, check: Callable[[], None]) -> Callable[[], None]:
         """Return a check that also notices a server that went away, and a motion without end."""
         begin = time.monotonic()
-        seen = float('inf')  # a server that never was is not gone
+        seen = begin + self._server_timeout  # until then a server may still come
 
         def look() -> None:
             nonlocal seen
