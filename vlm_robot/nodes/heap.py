@@ -1,9 +1,10 @@
 """
 Keeps the memory of a long-lived node flat: glibc gives every thread a heap of its own and keeps what is freed in it.
 
-A task that another thread of the executor carries out grows another heap: the planner grew by 60 MB with each of its
-first tasks, though nothing leaked. Two heaps are enough where the interpreter's lock lets one thread run anyway. Other
-C libraries are left as they are. See mallopt(3), malloc_trim(3).
+The planner grew by 60 MB with each of its first tasks in the graph, and not in one process without threads. That a task
+on another thread grows another heap is the likely cause, not a proved one; with this the growth fell to 13 MB by the
+fourth task. Two heaps are enough where the interpreter's lock lets one thread run anyway. Other C libraries are left as
+they are. See mallopt(3), malloc_trim(3).
 """
 
 from __future__ import annotations
