@@ -16,7 +16,7 @@ from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
-from vlm_robot.errors import ConfigError  # noqa: E402
+from vlm_robot.errors import ConfigError, PerceptionError  # noqa: E402
 from vlm_robot.nodes import conversions, pixels  # noqa: E402
 from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig  # noqa: E402
 
@@ -126,6 +126,24 @@ def test_compressed_depth_belongs_to_its_picture(scene):
         assert scene.show_until(lambda: scene.seen, watch, messages)
         image, metres = scene.seen[-1][1]
         assert image.header.stamp == metres.header.stamp and np.allclose(pixels.from_depth(metres), 1.5)
+    finally:
+        watch.stop()
+
+
+@pytest.mark.parametrize('error', [RuntimeError('a bug'), PerceptionError('nothing to see')])
+def test_a_look_that_fails_does_not_end_looking(scene, error):
+    watch = scene.watch()
+    seen, failures = watch._look, [error]
+
+    def look(*taken):
+        if failures:
+            raise failures.pop()
+        seen(*taken)
+
+    watch._look = look
+    try:
+        assert scene.show_until(lambda: scene.seen, watch, {'image': raw(PICTURE)})
+        assert watch.meter.failures == 1 and str(error) in watch.meter.report('x', {}, True).status[0].message
     finally:
         watch.stop()
 

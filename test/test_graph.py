@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 import threading
 import time
 
@@ -181,6 +183,23 @@ def test_a_node_that_cannot_start_says_why_in_one_line(tmp_path, name, values, w
 def test_a_scenario_that_does_not_exist_is_refused(client):
     with pytest.raises(ScenarioError, match='no scenario'):
         client.load_scenario('nowhere')
+
+
+def test_nodes_that_end_leave_no_shared_memory_behind(tmp_path):
+    with Graph(GraphConfig(tmp_path, domain=103)) as graph, TaskClient(graph.domain) as client:
+        graph.wait_until_ready(client, 600.0)
+        held = {segment for process in graph.processes.values() for segment in list_segments(process.pid)}
+        held -= list_segments(os.getpid())
+        assert set(graph.stop().values()) == {0}
+    assert len(held) >= len(graph.processes)
+    assert not [segment for segment in held if segment.exists()]
+
+
+def list_segments(pid):
+    """Return the shared memory of Fast DDS that a process has mapped, without the ports, which others keep too."""
+    lines = Path(f'/proc/{pid}/maps').read_text().splitlines()
+    paths = {Path(line.split(maxsplit=5)[5]) for line in lines if '/dev/shm/fastdds_' in line}
+    return {path for path in paths if '_port' not in path.name}
 
 
 def test_all_nodes_end_well(running):

@@ -15,11 +15,13 @@ from rclpy.parameter import Parameter  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 import torch  # noqa: E402
 
+from vlm_robot.errors import ModelError  # noqa: E402
 from vlm_robot.language.fake_server import FakeServer  # noqa: E402
 from vlm_robot.nodes import (  # noqa: E402
     describer_node,
     detector_node,
     grounder_node,
+    lifespan,
     parameters,
     planner_node,
     segmenter_node,
@@ -145,6 +147,32 @@ def test_cameras_change_while_the_node_rests(detector):
     detector.trigger_activate()
     seen = {subscription.topic_name for subscription in detector.subscriptions}
     assert '/left/image' in seen and '/front/image' not in seen
+
+
+def test_what_goes_wrong_while_activating_is_told_and_ends_bringing_up(detector, monkeypatch):
+    detector.set_parameters([Parameter('autostart', value=True)])
+    assert detector.trigger_configure() == DONE
+    logged = []
+    monkeypatch.setattr(detector, 'get_logger', lambda: SimpleNamespace(error=logged.append, info=logged.append))
+
+    def fail(best_effort=None, camera=None):
+        raise RuntimeError('no room in the middleware')
+
+    with monkeypatch.context() as broken:
+        broken.setattr(detector.watch, '_subscribe', fail)
+        assert detector.trigger_activate() == FAILED
+        assert parameters.read_state(detector) == 'inactive' and not detector.watch.is_active
+        assert 'no room in the middleware' in logged[-1] and 'camera_watch.py' in logged[-1]
+        detector.trigger_cleanup()
+        with pytest.raises(ModelError, match='could not activate'):
+            lifespan.bring_up(detector)
+    assert detector.trigger_activate() == DONE
+
+
+def test_a_node_that_fell_back_to_nothing_is_not_called_up(detector, monkeypatch):
+    monkeypatch.setattr(detector, 'trigger_activate', lambda: (detector.trigger_cleanup(), FAILED)[1])
+    with pytest.raises(ModelError, match='could not activate'):
+        lifespan.bring_up(detector)
 
 
 def test_another_language_model_comes_through_cleanup_and_not_before(planner):

@@ -7,10 +7,7 @@ question that nobody answered. Models are loaded inside the commands that use th
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-import subprocess
 import sys
 from typing import Annotated
 
@@ -31,6 +28,8 @@ from vlm_robot.evaluation import (
     recalling,
     talking,
 )
+from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.node_programs import run_program
 from vlm_robot.resources import find_scenario
 from vlm_robot.training import clip_commands, clipseg_commands, pixel_llm_commands, placing_commands, vilt_commands
 
@@ -79,13 +78,6 @@ Seed = Annotated[int, typer.Option(min=0, help='The same seed gives the same tab
 ConfigFile = Annotated[Path | None, typer.Option('--config', help='YAML with settings; config/*.yaml are examples.')]
 
 
-def write_json_file(data, path: Path | None) -> None:
-    """Write plain data as indented JSON where a path was given."""
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=2, default=str) + '\n')
-
-
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help='Folder for frames, film and report.')] = Path('out/demo'),
@@ -96,8 +88,7 @@ def demo(
 
     Example: vlm-robot demo --out out/demo
     """
-    command = [sys.executable, '-m', 'vlm_robot.nodes.demo', '--out', str(out), '--seed', str(seed)]
-    raise typer.Exit(subprocess.call(command, env=os.environ))
+    run_program('demo', '--out', out, '--seed', seed)
 
 
 @app.command()
@@ -114,8 +105,7 @@ def replay(
 
     Example: vlm-robot replay recordings/first --json replay.json
     """
-    command = [sys.executable, '-m', 'vlm_robot.nodes.replay', str(bag), '--logs', str(logs), '--profile', profile]
-    raise typer.Exit(subprocess.call([*command, *(['--json', str(json_file)] if json_file else [])], env=os.environ))
+    run_program('replay', bag, '--logs', logs, '--profile', profile, json_file=json_file)
 
 
 @app.command()
@@ -143,7 +133,7 @@ def task(
     from vlm_robot.evaluation.tasks import run_sentence
 
     report = run_sentence(sentence, path, seed, out, config, answer or ())
-    write_json_file(report, json_file)
+    save_json(report, json_file)
     for note in report['notes']:
         console.print(note, style='cyan', highlight=False, markup=False)
     console.print(tell_end(report['status'], report['reason']), highlight=False)
@@ -171,7 +161,7 @@ def render(
 
     rgb, data = render_scenario(find_scenario(scenario), seed, camera)
     write_image(rgb, out)
-    write_json_file(data, truth)
+    save_json(data, truth)
     console.print(f'{out}: {len(data["objects"])} objects; "{data["sentence"]}"', highlight=False)
 
 
@@ -197,7 +187,7 @@ def bench(
     console.print(tabulate_benchmark(rows))
     targets = sight_benchmark.measure_targets(repeats)
     console.print(sight_benchmark.tabulate_targets(targets))
-    write_json_file(rows + [item.describe() for item in targets], json_file)
+    save_json(rows + [item.describe() for item in targets], json_file)
     if not all(item.is_reached for item in targets):
         raise typer.Exit(1)
 
@@ -269,7 +259,7 @@ def measure_owlvit(
 
         report = measure(OwlVitMeasureConfig(model=model, scenes=scenes, out=str(out) if out else ''))
     console.print_json(data=report)
-    write_json_file(report, json_file)
+    save_json(report, json_file)
 
 
 @train_app.command('example-map')

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.sight_options import ConfigFile, Json, save
+from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.sight_options import ConfigFile, Json
 
 
 def sight(
@@ -35,6 +36,6 @@ def sight(
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / 'sight.md').write_text(sight_benchmark.write_targets(targets))
-    save([item.describe() for item in targets], json_file)
+    save_json([item.describe() for item in targets], json_file)
     if not all(item.is_reached for item in targets):
         raise typer.Exit(1)

@@ -15,7 +15,8 @@ import typer
 from vlm_robot.console import console
 from vlm_robot.datatypes import Box
 from vlm_robot.errors import SentenceError
-from vlm_robot.evaluation.sight_options import ConfigFile, Image, Json, Model, Out, parse_box, read_settings, save
+from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.sight_options import ConfigFile, Image, Json, Model, Out, parse_box, read_settings
 
 MARK = '='  # between a query and its own least score
 
@@ -75,7 +76,7 @@ def detect(  # noqa: PLR0913 -- one argument per option
     rows = [{'label': d.label, 'score': d.score, 'box_xyxy_px': list(d.box_xyxy_px)} for d in found]
     missing = [name for name in asked if name not in {item.label for item in found}]
     report = {'image': str(image), 'model': detector.name, 'detections': rows, 'not_found': missing}
-    save(report | ({'tree': [asdict(item) for item in branches]} if tree else {}), json_file)
+    save_json(report | ({'tree': [asdict(item) for item in branches]} if tree else {}), json_file)
 
 
 def _split_queries(texts: list[str]) -> tuple[list[str], dict[str, float]]:

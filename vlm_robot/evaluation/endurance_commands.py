@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-import subprocess
-import sys
 from typing import Annotated
 
 import typer
+
+from vlm_robot.evaluation.node_programs import run_program
 
 Json = Annotated[Path | None, typer.Option('--json', help='Also write figures and samples as JSON to this file.')]
 Profile = Annotated[str, typer.Option(help='cpu or gpu: which of config/<profile>.yaml.')]
@@ -37,7 +36,7 @@ def bench_latency(
     Example: vlm-robot bench latency --minutes 10 --stops 0
     """
     given = ['--minutes', minutes, '--stops', stops, '--seed', seed, '--profile', profile, '--out', out]
-    _run('latency_bench', [*given, *(['--bag', bag] if bag else []), *(['--json', json_file] if json_file else [])])
+    run_program('latency_bench', *given, *(['--bag', bag] if bag else []), json_file=json_file)
 
 
 def bench_soak(
@@ -58,9 +57,4 @@ def bench_soak(
     Example: vlm-robot bench soak --tasks 200 --out out/soak
     """
     given = ['--tasks', tasks, '--seed', seed, '--profile', profile, '--out', out]
-    _run('soak', [*given, *(['--fresh'] if fresh else []), *(['--json', json_file] if json_file else [])])
-
-
-def _run(module: str, arguments: list) -> None:
-    command = [sys.executable, '-m', f'vlm_robot.nodes.{module}', *map(str, arguments)]
-    raise typer.Exit(subprocess.call(command, env=os.environ))
+    run_program('soak', *given, *(['--fresh'] if fresh else []), json_file=json_file)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-import subprocess
-import sys
 from typing import Annotated
 
 import typer
+
+from vlm_robot.evaluation.node_programs import run_program
 
 
 def bench_faults(
@@ -32,11 +31,9 @@ def bench_faults(
 
     Example: vlm-robot bench faults --only 'depth*' --only 'planner killed/holding' --out out/faults
     """
-    command = [sys.executable, '-m', 'vlm_robot.nodes.fault_bench', '--out', str(out), '--slow', str(slow)]
-    command += ['--sight', sight]
+    given = ['--out', out, '--slow', slow, '--sight', sight]
     for pattern in only or ():
-        command += ['--only', pattern]
-    command += ['--list'] if list_only else []
-    command += ['--fresh'] if fresh else []
-    command += ['--json', str(json_file)] if json_file else []
-    raise typer.Exit(subprocess.call(command, env=os.environ))
+        given += ['--only', pattern]
+    given += ['--list'] if list_only else []
+    given += ['--fresh'] if fresh else []
+    run_program('fault_bench', *given, json_file=json_file)

@@ -13,13 +13,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 import math
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-
-from vlm_robot.datatypes import Plan, Scene, WorldState
+from vlm_robot.datatypes import Plan, Scene, SceneObject, WorldState
 from vlm_robot.errors import PlanError
 from vlm_robot.goals import Goal, TOLERANCE
 from vlm_robot.planning.symbolic import apply, to_state
+from vlm_robot.scene.association import FAR, match
 from vlm_robot.sim.scenario import Episode
 
 NEAR = 0.06  # metres between where a camera sees a thing and where it is
@@ -75,16 +73,12 @@ def match_names(seen: Scene, truth: Scene) -> dict[str, str]:
 
     Both number what repeats ("gray bowl 2"), each in its own order.
     """
-    if not seen.objects or not truth.objects:
-        return {}
-    gaps = [
-        [math.dist(a.p_base[:2], b.p_base[:2]) if a.label == b.label else np.inf for b in truth.objects]
-        for a in seen.objects
-    ]
-    costs = np.minimum(np.array(gaps), 1e3)
-    rows, columns = linear_sum_assignment(costs)
-    pairs = zip(rows, columns, strict=True)
-    return {seen.objects[r].name: truth.objects[c].name for r, c in pairs if costs[r, c] <= NEAR}
+
+    def measure_gap(one: SceneObject, other: SceneObject) -> float:
+        return math.dist(one.p_base[:2], other.p_base[:2]) if one.label == other.label else FAR
+
+    pairs = match(seen.objects, truth.objects, measure_gap)
+    return {one.name: other.name for one, other in pairs if measure_gap(one, other) <= NEAR}
 
 
 def rename(plan: Plan, names: dict[str, str]) -> Plan:

@@ -8,7 +8,6 @@ import json
 import os
 from pathlib import Path
 import subprocess
-import sys
 from typing import Annotated
 
 from rich.progress import Progress
@@ -17,6 +16,8 @@ import typer
 
 from vlm_robot.console import console
 from vlm_robot.evaluation.input_trials import LIMIT_S, Row, run_trials
+from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.node_programs import name_program
 
 HEAD = ('entry point', 'tried', 'refused with a reason', 'taken', 'crashes', 'hangs', 'outside limits')
 CORE_SHARE = 0.6  # of the inputs go to the entry points without ROS, the rest to messages and the graph
@@ -64,8 +65,8 @@ def bench_inputs(
 
 def _send_to_graph(examples: int, seed: int, limit: float, out: Path | None, on_row) -> tuple[list[Row], bool]:
     """Return the rows of the program that knows ROS, and whether it came to its end."""
-    command = [sys.executable, '-m', 'vlm_robot.nodes.graph_inputs', '--examples', str(examples), '--seed', str(seed)]
-    command += ['--limit', str(limit), *(['--logs', str(out / 'logs')] if out else [])]
+    logs = ('--logs', out / 'logs') if out else ()
+    command = name_program('graph_inputs', '--examples', examples, '--seed', seed, '--limit', limit, *logs)
     rows = []
     with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
@@ -113,6 +114,4 @@ def _write(rows: Sequence[Row], out: Path | None, json_file: Path | None) -> Non
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / 'inputs.md').write_text(write_markdown(rows), encoding='utf-8')
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps([asdict(row) for row in (*rows, sum_up(rows))], indent=2) + '\n')
+    save_json([asdict(row) for row in (*rows, sum_up(rows))], json_file)

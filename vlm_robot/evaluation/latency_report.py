@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,6 +11,7 @@ mpl.use('Agg')
 from matplotlib import pyplot as plt
 import numpy as np
 
+from vlm_robot.evaluation.json_files import save_json
 from vlm_robot.evaluation.limits import Figure, hold_all, write_markdown
 from vlm_robot.evaluation.trends import fit_slope, grows, summarise, Values
 
@@ -85,10 +85,8 @@ def write_report(figures: Sequence[Figure], data: dict, out: Path, json_file: Pa
     page = write_markdown(figures, 'Times of the graph', [f'{verdict} {busy}', '', '![times](latency.png)'])
     (out / 'report.md').write_text(page)
     draw(data, out / 'latency.png')
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        told = {'holds': hold_all(figures), 'figures': [figure.describe() for figure in figures], **data}
-        json_file.write_text(json.dumps(told, indent=2) + '\n')
+    told = {'holds': hold_all(figures), 'figures': [figure.describe() for figure in figures], **data}
+    save_json(told, json_file)
 
 
 def draw(data: dict, path: Path) -> None:

@@ -16,6 +16,7 @@ import typer
 from vlm_robot.console import console
 from vlm_robot.datatypes import GroundedCaption, Mask
 from vlm_robot.errors import ImageError
+from vlm_robot.evaluation.json_files import save_json
 from vlm_robot.evaluation.sight_options import (
     ConfigFile,
     Image,
@@ -25,7 +26,6 @@ from vlm_robot.evaluation.sight_options import (
     parse_box,
     parse_point,
     read_settings,
-    save,
 )
 
 TEMPLATES = ('{}', 'a photo of a {}')
@@ -76,7 +76,7 @@ def segment(  # noqa: PLR0913 -- one argument per option
         for number, item in enumerate(found, start=1):
             write_image((item.mask[..., None] * 255).repeat(3, 2).astype('uint8'), masks / f'{number}.png')
     _draw(out, 'draw_masks', rgb, found)
-    save({'image': str(image), 'model': segmenter.name, 'masks': rows}, json_file)
+    save_json({'image': str(image), 'model': segmenter.name, 'masks': rows}, json_file)
 
 
 def _make_prompts(query: list[str], example: Path | None, box: str, mix: float | None) -> list[Any]:
@@ -119,7 +119,7 @@ def ground(
     if out:
         write_image(draw_detections(rgb, found), out)
     rows = [asdict(item) for item in found]
-    save({'image': str(image), 'model': grounder.name, 'phrase': phrase, 'detections': rows}, json_file)
+    save_json({'image': str(image), 'model': grounder.name, 'phrase': phrase, 'detections': rows}, json_file)
 
 
 def caption(  # noqa: PLR0913 -- one argument per option
@@ -157,7 +157,7 @@ def caption(  # noqa: PLR0913 -- one argument per option
     if not found:
         console.print('nothing was found', style='yellow')
     _draw(out, 'draw_captions' if dense else 'draw_caption', rgb, found if dense else found[0])
-    save({'image': str(image), 'model': grounder.name, 'captions': [asdict(item) for item in found]}, json_file)
+    save_json({'image': str(image), 'model': grounder.name, 'captions': [asdict(item) for item in found]}, json_file)
 
 
 def describe(
@@ -186,7 +186,8 @@ def describe(
     found = describer.describe(rgb)
     console.print(found.text or 'nothing is said about it', highlight=False, markup=False)
     _draw(out, 'draw_description', rgb, found)
-    save({'image': str(image), 'model': describer.name, 'lines': [asdict(line) for line in found.lines]}, json_file)
+    lines = [asdict(line) for line in found.lines]
+    save_json({'image': str(image), 'model': describer.name, 'lines': lines}, json_file)
 
 
 def ask(
@@ -220,7 +221,7 @@ def ask(
         from vlm_robot.sight_annotation import draw_answer
 
         write_image(draw_answer(rgb, question, found), out)
-    save({'image': str(image), 'model': answerer.name, 'question': question} | asdict(found), json_file)
+    save_json({'image': str(image), 'model': answerer.name, 'question': question} | asdict(found), json_file)
 
 
 def classify(
@@ -251,7 +252,8 @@ def classify(
         console.print(f'{name:32} {share:.3f}', highlight=False, markup=False)
     if out:
         write_image(draw_shares(part, labels, shares), out)
-    save({'image': str(image), 'model': embedder.name, 'shares': dict(zip(labels, shares, strict=True))}, json_file)
+    by_label = dict(zip(labels, shares, strict=True))
+    save_json({'image': str(image), 'model': embedder.name, 'shares': by_label}, json_file)
 
 
 def _load_grounder(config: Path | None, model: str) -> Any:

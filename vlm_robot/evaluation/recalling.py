@@ -10,7 +10,8 @@ import typer
 
 from vlm_robot.console import console
 from vlm_robot.errors import ImageError
-from vlm_robot.evaluation.sight_options import ConfigFile, Json, Model, Out, read_settings, save
+from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.sight_options import ConfigFile, Json, Model, Out, read_settings
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 
@@ -46,7 +47,7 @@ def recall(
     for found in best:
         console.print(f'  {tell(found)}', highlight=False, markup=False)
     rows = {'text': text, 'last_seen': asdict(last) if last else None, 'best': [asdict(item) for item in best]}
-    save(rows, json_file)
+    save_json(rows, json_file)
 
 
 def retrieve(  # noqa: PLR0913 -- one argument per option
@@ -80,7 +81,7 @@ def retrieve(  # noqa: PLR0913 -- one argument per option
     if out:
         write_image(draw_sheet([pictures[i] for i in order], [f'{cosines[i]:.2f} {paths[i].name}' for i in order]), out)
     rows = [{'image': str(paths[i]), 'cosine': float(cosines[i])} for i in order]
-    save({'text': text, 'model': embedder.name, 'images': rows}, json_file)
+    save_json({'text': text, 'model': embedder.name, 'images': rows}, json_file)
 
 
 def _list_pictures(folder: Path | None) -> list[Path]:

@@ -1,9 +1,8 @@
-"""What the commands that look at a picture share: their options, boxes as text, settings of a section, JSON."""
+"""What the commands that look at a picture share: their options, boxes as text, settings of a section."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,10 +44,3 @@ def read_settings(config: Path | None, section: str, model: str = '') -> Any:
 
     settings = getattr(load_config(config), section)
     return replace(settings, model=model) if model else settings
-
-
-def save(data: Any, path: Path | None) -> None:
-    """Write plain data as indented JSON where a path was given."""
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=2, default=str) + '\n')

@@ -20,6 +20,7 @@ from matplotlib import pyplot as plt
 import numpy as np
 
 from vlm_robot.errors import ConfigError
+from vlm_robot.evaluation.json_files import save_json
 from vlm_robot.evaluation.limits import Figure, hold_all, write_markdown
 from vlm_robot.evaluation.trends import count_excess, fit_slope, leave_out_warm_up, Slope, summarise
 
@@ -135,10 +136,8 @@ def write_report(lines: Sequence[dict], figures: Sequence[Figure], out: Path, js
     page = write_markdown(figures, f'Soak: {len(lines)} tasks', [verdict, '', '![memory and counts](soak.png)'])
     (out / 'report.md').write_text(page)
     draw(pick_longest(lines), out / 'soak.png')
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        data = {'tasks': len(lines), 'holds': hold_all(figures), 'figures': [f.describe() for f in figures]}
-        json_file.write_text(json.dumps(data, indent=2) + '\n')
+    data = {'tasks': len(lines), 'holds': hold_all(figures), 'figures': [f.describe() for f in figures]}
+    save_json(data, json_file)
 
 
 def draw(lines: Sequence[dict], path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import threading
 import time
+import traceback
 
 from geometry_msgs.msg import PoseStamped
 import numpy as np
@@ -225,14 +226,20 @@ class CameraWatch:
             if self.config.rate:
                 due = time.monotonic() + 1 / self.config.rate
             try:
-                begin = time.monotonic()
-                camera, messages = taken
-                self._look(camera, tuple(unpack(message) for message in messages))
-                now = self.node.get_clock().now().nanoseconds * 1e-9
-                self.meter.count(time.monotonic() - begin, now - conversions.to_seconds(messages[0].header.stamp))
+                self._look_at(*taken)
             except VlmRobotError as error:
                 self.meter.fail(str(error))
                 self.node.get_logger().warning(f'{taken[0]}: {error}', throttle_duration_sec=5.0)
+            except Exception as error:  # of foreign code; one look that fails must not make the robot blind
+                self.meter.fail(f'{type(error).__name__}: {error}')
+                words = ''.join(traceback.format_exception(error))
+                self.node.get_logger().error(f'{taken[0]}: a look failed: {words}', throttle_duration_sec=5.0)
+
+    def _look_at(self, camera: str, messages: tuple) -> None:
+        begin = time.monotonic()
+        self._look(camera, tuple(unpack(message) for message in messages))
+        now = self.node.get_clock().now().nanoseconds * 1e-9
+        self.meter.count(time.monotonic() - begin, now - conversions.to_seconds(messages[0].header.stamp))
 
 
 def comes_packed(node: Node, camera: str, part: str, now: bool) -> bool:

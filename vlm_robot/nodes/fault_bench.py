@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import json
 import os
 from pathlib import Path
 import platform
@@ -24,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vlm_robot.console import console, errors
 from vlm_robot.errors import PerceptionError, VlmRobotError
 from vlm_robot.evaluation.fault_table import FaultRow, Journal, RECOVERY_LIMIT, summarise, to_json, to_markdown
+from vlm_robot.evaluation.json_files import save_json
 from vlm_robot.nodes import scenes_of_faults
 from vlm_robot.nodes.errands import FIRST, Outcome, PhaseMissed, SECOND
 from vlm_robot.nodes.fault_stage import Stage
@@ -213,9 +213,7 @@ def report(rows: Sequence[FaultRow], out: Path, json_file: Path | None, slowness
     note = 'Conditions: ' + ', '.join(f'{key} {value}' for key, value in conditions.items()) + '.'
     note += f' Fastest tool of all rows: {max(row.fastest for row in rows):.2f} m/s.'
     (out / 'faults.md').write_text(to_markdown(rows, note))
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(to_json(rows, conditions), indent=2) + '\n')
+    save_json(to_json(rows, conditions), json_file)
     console.print(f'{summarise(rows)}\ntable: {out / "faults.md"}', highlight=False, markup=False)
     return 1 if any(row.is_broken or row.is_slow for row in rows) else 0
 

@@ -56,11 +56,12 @@ class GoalWatch:
     def wait_for(self, is_true: Callable[[], object], timeout: float) -> bool:
         """Wait until a condition on the goals holds and return whether it came true."""
         deadline = time.monotonic() + timeout
-        while not is_true():
-            with self._news:
-                if not self._news.wait(max(0.0, min(0.2, deadline - time.monotonic()))):
-                    if time.monotonic() >= deadline:
-                        return bool(is_true())
+        with self._news:
+            while not is_true():  # looked at again now and then: it may also ask for what is no news of a goal
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._news.wait(min(0.2, left))
         return True
 
     def _hear(self, action: str, message: GoalStatusArray) -> None:

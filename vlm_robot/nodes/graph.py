@@ -130,8 +130,10 @@ class Graph:
         while missing := client.list_missing():
             self.check()
             if time.monotonic() > deadline:
+                said = ' | '.join(f'{name}: {self._last_words(name, 1)}' for name in self.processes)
                 raise PerceptionError(
-                    f'after {timeout:g} s there is still no {", ".join(missing)}; logs: {self.config.logs}'
+                    f'after {timeout:g} s there is still no {", ".join(missing)}; logs: {self.config.logs}; '
+                    f'the last words: {said}'
                 )
             time.sleep(0.1)
 
@@ -139,8 +141,11 @@ class Graph:
         """Raise PerceptionError with the last words of a node that has ended."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                words = self.log_of(name).read_text(errors='replace').strip().splitlines()[-3:]
-                raise PerceptionError(f'the {name} node ended with code {process.returncode}: {" | ".join(words)}')
+                words = self._last_words(name, 3)
+                raise PerceptionError(f'the {name} node ended with code {process.returncode}: {words}')
+
+    def _last_words(self, name: str, lines: int) -> str:
+        return ' | '.join(self.log_of(name).read_text(errors='replace').strip().splitlines()[-lines:])
 
     def revive(self) -> list[str]:
         """Start again what has ended, each node at most once in RESTART_PAUSE seconds; return their names."""

@@ -19,6 +19,7 @@ import traceback
 from typing import NoReturn
 
 import rclpy
+from rclpy.action import ActionClient, ActionServer
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
@@ -31,6 +32,7 @@ from vlm_robot.nodes.parameters import read_state
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLOSE_TIMEOUT = 6.0  # seconds for a node to close
+START_PATIENCE = 1.0  # seconds for a node that is just becoming active; one that loads a model is not waited for
 PERIOD = 0.1  # seconds between two looks at the flag while nothing happens
 
 
@@ -42,7 +44,7 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
 
     :param build: makes the node; what it raises as VlmRobotError is printed as one line, exit code 1.
     """
-    name, code = 'vlm_robot', 0
+    name, code, node = 'vlm_robot', 0, None
     try:
         heap.limit_heaps()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while a model loads
@@ -58,8 +60,32 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
     finally:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the tidying
-        rclpy.try_shutdown()
+        if node is not None:
+            leave_domain(node)
+        rclpy.try_shutdown()  # where not even the node could be made
     return code
+
+
+def destroy(node: Node) -> None:
+    """
+    Take a node apart with what ``destroy_node`` forgets: actions and the lifecycle's own topics.
+
+    While one of them lives so does the DDS participant, and the 16 MB of shared memory that Fast DDS has made for it
+    stay in /dev/shm after the process has ended.
+    """
+    for waitable in list(node.waitables):
+        if isinstance(waitable, (ActionServer, ActionClient)):
+            waitable.destroy()
+    if isinstance(node, LifecycleNode):
+        node._state_machine.destroy_when_not_in_use()
+    node.destroy_node()
+
+
+def leave_domain(node: Node) -> None:
+    """Take a node apart and end its context; a second call does nothing. Nothing may spin it any more."""
+    if node.context.ok():
+        destroy(node)
+        node.context.try_shutdown()
 
 
 def leave(code: int) -> NoReturn:
@@ -82,13 +108,17 @@ def spin(node: Node, threads: int) -> None:
             bring_up(node)
         except VlmRobotError as error:
             failures.append(error)
+        except Exception as error:  # of rclpy; a node that is neither up nor ended would be waited for without end
+            failures.append(ModelError(f'could not be brought up: {type(error).__name__}: {error}'))
+        if failures:
             stop.set()
 
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     executor = MultiThreadedExecutor(num_threads=threads)
     executor.add_node(node)
-    threading.Thread(target=start, daemon=True).start()
+    starting = threading.Thread(target=start, daemon=True)
+    starting.start()
     while not stop.is_set() and rclpy.ok():
         _spin_once(executor, node)
     closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
@@ -96,6 +126,7 @@ def spin(node: Node, threads: int) -> None:
     deadline = time.monotonic() + CLOSE_TIMEOUT
     while closing.is_alive() and time.monotonic() < deadline:
         _spin_once(executor, node)
+    starting.join(START_PATIENCE)
     if failures:
         raise failures[0]
 
@@ -120,13 +151,42 @@ def bring_up(node: Node) -> None:
     for state, name, trigger in ways:
         if read_state(node) != state:  # somebody manages it after all, and was quicker
             return
-        if trigger() != TransitionCallbackReturn.SUCCESS and read_state(node) in (state, 'finalized'):
+        if trigger() != TransitionCallbackReturn.SUCCESS and read_state(node) in (state, 'unconfigured', 'finalized'):
             raise ModelError(f'could not {name}; the line above says why')
 
 
 def tell_name(node: Node) -> str:
     """Return the name of a node for messages that all robots share: with its namespace, without the first slash."""
     return node.get_fully_qualified_name().removeprefix('/')
+
+
+def load_models(node: LifecycleNode, load: Callable[[], object]) -> TransitionCallbackReturn:
+    """
+    Load what a managed node needs, say how long it took, and return how configuring went; what fails is told.
+
+    :param load: loads and returns what there is now, for the log.
+    """
+
+    def configure() -> TransitionCallbackReturn:
+        begin = time.monotonic()
+        loaded = load()
+        node.get_logger().info(f'loaded {loaded} in {time.monotonic() - begin:.1f} s')
+        return TransitionCallbackReturn.SUCCESS
+
+    return tell_failure(node, 'load', configure)
+
+
+def tell_failure(
+    node: LifecycleNode, what: str, work: Callable[[], TransitionCallbackReturn]
+) -> TransitionCallbackReturn:
+    """Do the work of a transition and return how it went; what it raises is told: rclpy would swallow it unsaid."""
+    try:
+        return work()
+    except VlmRobotError as error:
+        node.get_logger().error(str(error))
+    except Exception as error:  # of foreign code, such as no memory left
+        node.get_logger().error(f'could not {what}: {"".join(traceback.format_exception(error))}')
+    return TransitionCallbackReturn.FAILURE
 
 
 def free_memory() -> None:

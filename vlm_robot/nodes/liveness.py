@@ -1,5 +1,5 @@
 """
-Whether the process behind a topic is alive, told by DDS itself: no heartbeat messages, no polling.
+Whether the process behind a topic is alive, told by DDS itself: no heartbeat messages, no polling; and its QoS.
 
 A publisher with ``alive_qos`` promises a sign of life every few seconds; its DDS threads keep the promise
 while Python is busy, and break it when the process dies, even by SIGKILL. A ``LifeSign`` is the listening
@@ -13,8 +13,11 @@ import time
 
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.logging import get_logger
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import RCLError
 
 LEASE = 2.0  # seconds; the writer's threads renew it at a fraction of that
 
@@ -46,6 +49,14 @@ def subscribe_for_a_while(node: Node, kind: type, topic: str, callback: Callable
     """
     events = SubscriptionEventCallbacks(use_default_callbacks=False)
     return node.create_subscription(kind, topic, callback, qos, callback_group=group, event_callbacks=events)
+
+
+def publish(publisher: Publisher, message) -> None:
+    """Publish; where the middleware cannot take a message in time, that message is lost, and nothing else."""
+    try:
+        publisher.publish(message)
+    except RCLError as error:  # rmw_publish gives up after 0.1 s of waiting for a lock
+        get_logger('vlm_robot').warning(f'{publisher.topic_name}: {error}', throttle_duration_sec=5.0)
 
 
 class LifeSign:

@@ -43,7 +43,7 @@ class MotionWatch:
     def wait_until_moving(self, timeout: float) -> bool:
         """Wait until the arm moves and return whether it does."""
         with self._news:
-            return self._news.wait_for(lambda: self._speeds and self._speeds[-1].arm > MOVING_RAD_S, timeout)
+            return self._news.wait_for(self.is_moving, timeout)
 
     def wait_until(self, stamp: float, timeout: float = 60.0) -> None:
         """Wait until the robot's clock has come to a stamp; raise MotionError when it does not."""

@@ -15,6 +15,8 @@ import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 
+from vlm_robot.nodes import lifespan
+
 
 class Participant:
     """A spinning node; a context manager. Names are relative to the root namespace."""
@@ -48,7 +50,7 @@ class Participant:
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
-        self.context.try_shutdown()
+        lifespan.leave_domain(self.node)
 
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):

@@ -10,19 +10,16 @@ before the robot; questions go out as feedback and are answered at ``answer_ques
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 import threading
 import time
-import traceback
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from std_msgs.msg import Header
 
-from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
-from vlm_robot.errors import ConfigError, ModelError, MotionCancelled, VlmRobotError
+from vlm_robot.errors import ConfigError
 from vlm_robot.evaluation.kitchen_planners import build_kitchen_planner, choose_language
 from vlm_robot.language.language_loading import LanguageConfig, load_language_model
 from vlm_robot.language.language_model import LanguageModel
@@ -34,9 +31,9 @@ from vlm_robot.nodes.intake import Kind
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.question_desk import QuestionConfig, QuestionDesk
 from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
-from vlm_robot.planning.closed_loop import ClosedLoopConfig, run_task
-from vlm_robot.planning.dialogue import Dialogue, Listener
-from vlm_robot.planning.kitchen_listening import KitchenListener
+from vlm_robot.nodes.sentence_task import Task
+from vlm_robot.planning.closed_loop import ClosedLoopConfig
+from vlm_robot.planning.dialogue import Dialogue
 from vlm_robot.planning.planners import build_planner, Planner, PlannerConfig
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import Plan as PlanMessage
@@ -82,7 +79,7 @@ class PlannerNode(LifecycleNode):
         self.config = parameters.declare(self, PlannerNodeConfig(), rules=rules, on_change=self._change)
         self.planner: Planner | None = None
         self.model: LanguageModel | None = None
-        self._busy, self._closing = threading.Lock(), threading.Event()
+        self._busy, self.closing = threading.Lock(), threading.Event()
         self._ends: Counter[str] = Counter()  # tasks by how they ended
         self._health = Health(self, 'planning', self._list_figures)
         group = ReentrantCallbackGroup()
@@ -96,8 +93,8 @@ class PlannerNode(LifecycleNode):
             reliable_qos(1, latched=True),
             callback_group=group,
         )
-        self._plan = self.create_publisher(PlanMessage, 'plan', reliable_qos(1, latched=True))
-        self._records = self.create_publisher(StepRecordMessage, 'step_records', reliable_qos(50, latched=True))
+        self.plans = self.create_publisher(PlanMessage, 'plan', reliable_qos(1, latched=True))
+        self.records = self.create_publisher(StepRecordMessage, 'step_records', reliable_qos(50, latched=True))
         self._server = ActionServer(
             self,
             ExecuteTask,
@@ -111,22 +108,12 @@ class PlannerNode(LifecycleNode):
 
     def on_configure(self, state) -> TransitionCallbackReturn:
         """Load the language model."""
-        begin, language = time.monotonic(), self.config.language
-        try:
-            self.model = load_language_model(choose_language(language) if self._cooks else language)
-            self.planner = self._build(self.config)
-        except VlmRobotError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # of foreign code, such as no memory left; rclpy would swallow it unsaid
-            self.get_logger().error(f'could not load: {type(error).__name__}: {error}')
-            return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f"loaded '{self.model.name}' in {time.monotonic() - begin:.1f} s")
-        return super().on_configure(state)
+        super().on_configure(state)
+        return lifespan.load_models(self, self._load)
 
     def on_activate(self, state) -> TransitionCallbackReturn:
         """Accept tasks."""
-        self._closing.clear()
+        self.closing.clear()
         return super().on_activate(state)
 
     def on_deactivate(self, state) -> TransitionCallbackReturn:
@@ -155,11 +142,18 @@ class PlannerNode(LifecycleNode):
         self._end_task()
 
     @property
-    def _cooks(self) -> bool:
+    def cooks(self) -> bool:
+        """Return whether the world is the kitchen."""
         return self.config.world == 'kitchen'
 
+    def _load(self) -> str:
+        language = self.config.language
+        self.model = load_language_model(choose_language(language) if self.cooks else language)
+        self.planner = self._build(self.config)
+        return f"'{self.model.name}'"
+
     def _build(self, config: PlannerNodeConfig) -> Planner:
-        if self._cooks:
+        if self.cooks:
             return build_kitchen_planner('saycan', self.model, config.planner)
         return build_planner(self.model, config.planner)
 
@@ -170,7 +164,7 @@ class PlannerNode(LifecycleNode):
         self.config, self.link.config, self.desk.config = config, config.link, config.questions
 
     def _end_task(self) -> None:
-        self._closing.set()
+        self.closing.set()
         deadline = time.monotonic() + CLOSE_TIMEOUT
         while self._busy.locked() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -208,136 +202,6 @@ class PlannerNode(LifecycleNode):
         heap.give_back()
         {'done': handle.succeed, 'cancelled': handle.canceled}.get(result.status, handle.abort)()
         return plan_conversions.to_task_result(result)
-
-
-class Task:
-    """One sentence on its way to being true."""
-
-    def __init__(self, node: PlannerNode, handle):
-        """Begin the task of a goal."""
-        self.sentence = handle.request.sentence
-        self._node, self._handle = node, handle
-        self._begin = time.monotonic()
-        self._records: list[StepRecord] = []
-        cooks = node.config.world == 'kitchen'
-        self._listener = KitchenListener(node.planner) if cooks else Listener(node.planner, node.dialogue)
-
-    def run(self) -> TaskResult:
-        """Run the closed loop; whatever goes wrong becomes a result with a reason."""
-        node = self._node
-
-        def loop() -> TaskResult:
-            self._publish_plan(Plan(), 'planning')  # who records or watches learns here that a task begins
-            node.link.forget(Kind.BEGIN)
-            if node.link.is_astray:
-                way_home = self._act(Step('go_home'))
-                if way_home.cancelled:
-                    raise MotionCancelled(way_home.reason)
-            return run_task(
-                self.sentence,
-                self._listener,
-                self._look,
-                self._act,
-                is_cancelled=self.is_cancelled,
-                on_record=self._tell,
-                ask=self._ask,
-                feedback=node.desk.listen,
-                config=node.config.loop,
-            )
-
-        return self._listener.end(self._guard(loop))
-
-    def plan(self) -> TaskResult:
-        """Decide every step and move nothing."""
-
-        def project() -> TaskResult:
-            self._node.link.forget(None)
-            plan = self._listener.plan(self.sentence, self._look())
-            asked = plan.question.text if plan.question else ''
-            plan = replace(plan, reason=plan.reason or asked)
-            self._publish_plan(plan, 'planning', plan.reason)
-            status, reason = ('refused', plan.reason) if plan.reason else ('done', 'planned, nothing moved')
-            return TaskResult(self.sentence, status, reason, plan=plan, notes=self._listener.notes)
-
-        return self._guard(project)
-
-    def is_cancelled(self) -> bool:
-        """Return whether somebody wants the task to end."""
-        return self._handle.is_cancel_requested or self._node._closing.is_set()
-
-    def tell_end(self, result: TaskResult) -> None:
-        """Publish how it ended."""
-        if not self._handle.request.plan_only:
-            steps = tuple(r.decision.chosen.step for r in result.records)
-            self._publish_plan(replace(result.plan, steps=steps), result.status, result.reason)
-
-    def _guard(self, work: Callable[[], TaskResult]) -> TaskResult:
-        try:
-            result = work()
-        except MotionCancelled as error:
-            result = self._fail('cancelled', error)
-        except VlmRobotError as error:
-            result = self._fail('failed', error)
-        except Exception as error:  # a fault of ours; whoever waits must hear of it, and the node must go on
-            self._node.get_logger().error(f'a task failed: {"".join(traceback.format_exception(error))}')
-            result = self._fail('failed', ModelError(f'the planner has a fault: {type(error).__name__}: {error}'))
-        if self._handle.is_cancel_requested and result.status != 'done':
-            result = replace(result, status='cancelled')
-        elif result.status == 'cancelled':  # the node closes; ROS knows cancelled only after a request
-            result = replace(result, status='failed')
-        return replace(result, seconds=time.monotonic() - self._begin)
-
-    def _fail(self, status: str, error: VlmRobotError) -> TaskResult:
-        return TaskResult(self.sentence, status, str(error), tuple(self._records))
-
-    def _check(self) -> None:
-        if self.is_cancelled():
-            who = 'on request' if self._handle.is_cancel_requested else 'because the planner node was put to rest'
-            raise MotionCancelled(f'the task was cancelled {who}')
-
-    def _check_motion(self) -> None:
-        """Stop in mid-motion at the word, not only before the next step."""
-        self._check()
-        if self._node.desk.halt:
-            raise MotionCancelled(f"stopped: somebody said '{self._node.desk.halt}'")
-
-    def _look(self) -> Scene:
-        self._feed('looking')
-        scene = self._node.link.look(self._check)
-        self._feed('deciding')
-        return scene
-
-    def _act(self, step: Step) -> SkillResult:
-        self._feed('acting')
-        return self._node.link.act(step, self._check_motion)
-
-    def _tell(self, record: StepRecord) -> None:
-        self._records.append(record)
-        self._node._records.publish(plan_conversions.to_record(record))
-        self._publish_plan(self._so_far(), 'running')
-        self._feed('deciding')
-
-    def _ask(self, question: Question) -> str:
-        return self._node.desk.ask(question, self._tell_question, self._check)
-
-    def _tell_question(self, question: Question, number: int) -> None:
-        self._feed('asking', question=question.text, answers=list(question.choices), question_id=number)
-
-    def _so_far(self) -> Plan:
-        return Plan(tuple(record.decision.chosen.step for record in self._records))
-
-    def _publish_plan(self, plan: Plan, status: str, reason: str = '') -> None:
-        self._node._plan.publish(plan_conversions.to_plan(self.sentence, plan, status, reason, self._now()))
-
-    def _feed(self, phase: str, **question) -> None:
-        feedback = ExecuteTask.Feedback(phase=phase, **question)
-        feedback.plan_so_far = plan_conversions.to_plan(self.sentence, self._so_far(), 'running', '', self._now())
-        if self._records:
-            feedback.latest = plan_conversions.to_record(self._records[-1])
-        self._handle.publish_feedback(feedback)
-
-    def _now(self) -> float:
-        return self._node.get_clock().now().nanoseconds * 1e-9
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-import json
 from pathlib import Path
 import sys
 import threading
@@ -28,6 +27,7 @@ from std_msgs.msg import Header
 from vlm_robot.console import console, errors
 from vlm_robot.datatypes import Step, TaskResult
 from vlm_robot.errors import PerceptionError, VlmRobotError
+from vlm_robot.evaluation.json_files import save_json
 from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.bag import list_topics, read_bag
 from vlm_robot.nodes.frame_queue import PARTS
@@ -280,9 +280,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(found.to_json(), indent=2) + '\n')
+    save_json(found.to_json(), options.json)
     console.print(
         f'{found.same_detections} of {found.detections} looks and {found.same_scenes} of {found.scenes} scenes'
     )

@@ -22,7 +22,7 @@ from std_msgs.msg import Header
 
 from vlm_robot.datatypes import Step
 from vlm_robot.errors import PerceptionError
-from vlm_robot.nodes import plan_conversions
+from vlm_robot.nodes import lifespan, plan_conversions
 from vlm_robot.nodes.camera_watch import KINDS
 from vlm_robot.nodes.intake import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
@@ -73,12 +73,14 @@ class Stage:
         )
         self._executor = MultiThreadedExecutor(num_threads=4, context=self.context)
         self._executor.add_node(node)
-        threading.Thread(target=self._spin, daemon=True).start()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Leave the graph."""
         self._closing.set()
-        self.context.try_shutdown()
+        self._thread.join(5.0)
+        lifespan.leave_domain(self.node)
 
     def count(self, topic: str, *kinds: Kind) -> int:
         """Return how many entries of these kinds (none: of all) a journal holds."""

@@ -21,7 +21,7 @@ from vlm_robot.errors import VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.diagnostics import Health
 from vlm_robot.nodes.intake import Journal, Kind, SCENE_JOURNAL
-from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
+from vlm_robot.nodes.liveness import alive_qos, LifeSign, publish, reliable_qos
 from vlm_robot.scene.association import SceneTracker, TrackerConfig
 from vlm_robot.scene.description import describe
 from vlm_robot_interfaces.msg import DetectionArray, HandState
@@ -117,7 +117,7 @@ class SceneNode(Node):
 
     def _publish(self) -> None:
         scene = self.tracker.scene
-        self._publisher.publish(conversions.to_scene(scene, describe(scene)))
+        publish(self._publisher, conversions.to_scene(scene, describe(scene)))
 
     def _list_figures(self) -> dict[str, object]:
         with self._lock:

@@ -9,7 +9,6 @@ say so.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-import time
 from types import MappingProxyType
 from typing import Any
 
@@ -98,24 +97,22 @@ class SightNode(LifecycleNode):
         """Load the models."""
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
-        begin = time.monotonic()
-        try:
-            self.models = self.load()
-        except VlmRobotError as error:
-            self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # of foreign code, such as no memory left; rclpy would swallow it unsaid
-            self.get_logger().error(f'could not load: {type(error).__name__}: {error}')
-            return TransitionCallbackReturn.FAILURE
-        names = {part: model.name for part, model in self.models.items()}
-        self.get_logger().info(f'loaded {names or "nothing"} in {time.monotonic() - begin:.1f} s')
-        return super().on_configure(state)
+        super().on_configure(state)
+        return lifespan.load_models(self, self._load)
 
     def on_activate(self, state) -> TransitionCallbackReturn:
         """Subscribe to the cameras and start to look."""
         outcome = super().on_activate(state)  # publishers first: the first look may come at once
-        self.watch.start()
-        return outcome
+
+        def start() -> TransitionCallbackReturn:
+            try:
+                self.watch.start()
+            except Exception:
+                self.watch.stop()  # half of the cameras are no eyes
+                raise
+            return outcome
+
+        return lifespan.tell_failure(self, 'activate', start)
 
     def on_deactivate(self, state) -> TransitionCallbackReturn:
         """Stop looking; the models stay loaded."""
@@ -136,6 +133,10 @@ class SightNode(LifecycleNode):
         """Begin anew: nothing is loaded."""
         self._release()
         return super().on_error(state)
+
+    def _load(self) -> object:
+        self.models = self.load()
+        return {part: model.name for part, model in self.models.items()} or 'nothing'
 
     def _release(self) -> None:
         self.watch.stop()

@@ -23,7 +23,7 @@ from std_msgs.msg import Header
 from vlm_robot.errors import ConfigError, MotionBlocked, MotionError, VlmRobotError
 from vlm_robot.nodes import conversions, lifespan, parameters
 from vlm_robot.nodes.diagnostics import Health
-from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.liveness import publish, reliable_qos
 from vlm_robot.nodes.sim_services import SimServices
 from vlm_robot.nodes.sim_thread import SimThread, Table
 from vlm_robot.robot.safety import check_gripper, check_pose, check_speed, SafetyConfig
@@ -116,13 +116,13 @@ class SimNode(Node):
         now, config = table.world.time, self.config
         self._newest = now
         if self._is_due('clock', now, config.clock_rate):
-            self._clock_topic.publish(Clock(clock=conversions.to_stamp(now)))
+            publish(self._clock_topic, Clock(clock=conversions.to_stamp(now)))
         if self._is_due('joints', now, config.joint_rate):
             joints = table.arm.joint_states()
             state = conversions.to_joint_state(joints.names, joints.positions, now, joints.velocities)
-            self._joints.publish(state)
+            publish(self._joints, state)
             header = conversions.to_header(now, self._frame(conversions.BASE_FRAME))
-            self._tool.publish(conversions.to_pose_stamped(table.arm.tcp_pose(), header))
+            publish(self._tool, conversions.to_pose_stamped(table.arm.tcp_pose(), header))
         if time.monotonic() >= self._next_render:
             self._render(table, now)
 
@@ -148,14 +148,14 @@ class SimNode(Node):
             )
         messages = conversions.to_frame(frame, self.config.namespace_frames)
         for publisher, message in zip(self._cameras[name], messages, strict=True):
-            publisher.publish(message)
+            publish(publisher, message)
         if self._tf is not None:
             transform = conversions.to_transform(messages[3], messages[0].header.frame_id)
-            self._tf.publish(self._tf.msg_type(transforms=[transform]))
+            publish(self._tf, self._tf.msg_type(transforms=[transform]))
 
     def _announce(self, table: Table) -> None:
         name = f'{table.scenario} {table.seed}'
-        self._changed.publish(conversions.to_header(table.world.time, name))
+        publish(self._changed, conversions.to_header(table.world.time, name))
 
     def _frame(self, name: str) -> str:
         return self.config.namespace_frames + name

@@ -22,7 +22,7 @@ from vlm_robot.nodes import conversions, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.base_desk import BaseDesk
 from vlm_robot.nodes.diagnostics import Health
-from vlm_robot.nodes.liveness import alive_qos, LifeSign, reliable_qos
+from vlm_robot.nodes.liveness import alive_qos, LifeSign, publish, reliable_qos
 from vlm_robot.nodes.nav2_base import Nav2Base
 from vlm_robot.nodes.robot_adapter import build_arm
 from vlm_robot.nodes.robot_config import RobotConfig
@@ -149,7 +149,7 @@ class SkillNode(Node):
             self.get_logger().warning(str(error), throttle_duration_sec=10.0)
             return
         with self._telling:  # an older state must not overtake a newer one
-            self._hand.publish(conversions.to_hand_state(self._held, width, T, self._now(), self._moving))
+            publish(self._hand, conversions.to_hand_state(self._held, width, T, self._now(), self._moving))
 
     def _on_scene(self, message: SceneMessage) -> None:
         self._scene = conversions.from_scene(message)

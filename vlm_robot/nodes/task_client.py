@@ -23,7 +23,7 @@ from sensor_msgs.msg import Image
 
 from vlm_robot.datatypes import Detection, Question, Scene, StepRecord, TaskResult, WorldState
 from vlm_robot.errors import MotionCancelled, PerceptionError, ScenarioError
-from vlm_robot.nodes import conversions, pixels, plan_conversions
+from vlm_robot.nodes import conversions, lifespan, pixels, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
@@ -119,7 +119,7 @@ class TaskClient:
         """Leave the graph; a second call does nothing."""
         self._closing.set()
         self._thread.join(5.0)  # first: an executor that waits on a context that is gone raises
-        self.context.try_shutdown()
+        lifespan.leave_domain(self.node)
 
     def send(
         self,

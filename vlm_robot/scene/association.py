@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -19,6 +20,8 @@ from vlm_robot.scene.relations import relations_of
 from vlm_robot.scene.track import follow, Track
 from vlm_robot.vocabulary import shape_of
 
+A = TypeVar('A')
+B = TypeVar('B')
 FAR = 1e6  # a cost that is no match
 OTHER_LABEL = 0.05  # metres of extra cost when a label does not fit: the right label wins where both are near
 
@@ -184,15 +187,13 @@ def merge_labels(lifted: Sequence[LiftedDetection], distance: float) -> list[Lif
     return sorted(kept, key=lambda x: (x.detection.label, x.p_base[1], x.p_base[0], x.p_base[2]))
 
 
-def match(
-    tracks: Sequence[Track], seen: Sequence[LiftedDetection], cost: Callable[[Track, LiftedDetection], float]
-) -> list[tuple[Track, LiftedDetection]]:
+def match(some: Sequence[A], others: Sequence[B], cost: Callable[[A, B], float]) -> list[tuple[A, B]]:
     """Return the pairs of least total cost; pairs whose cost is FAR are left out."""
-    if not tracks or not seen:
+    if not some or not others:
         return []
-    costs = np.array([[cost(track, item) for item in seen] for track in tracks])
+    costs = np.array([[cost(one, other) for other in others] for one in some])
     rows, columns = linear_sum_assignment(costs)
-    return [(tracks[r], seen[c]) for r, c in zip(rows, columns, strict=True) if costs[r, c] < FAR]
+    return [(some[r], others[c]) for r, c in zip(rows, columns, strict=True) if costs[r, c] < FAR]
 
 
 def _cost_moved(track: Track, item: LiftedDetection) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.sight_options import save
+from vlm_robot.evaluation.json_files import save_json
 
 Data = Annotated[Path, typer.Option(help='Renderings; what is missing is rendered.')]
 OutFolder = Annotated[Path | None, typer.Option(help='Folder for report, pictures and the model card.')]
@@ -50,7 +50,7 @@ def measure_clip(
 
     report = measure(ClipMeasureConfig(model, pretrained, pictures, str(data), str(out) if out else ''))
     console.print_json(data=report)
-    save(report, json_file)
+    save_json(report, json_file)
 
 
 def measure_ocr(
@@ -67,4 +67,4 @@ def measure_ocr(
 
     report = measure(OcrMeasureConfig(pictures, str(out) if out else ''))
     console.print_json(data=report)
-    save(report, json_file)
+    save_json(report, json_file)

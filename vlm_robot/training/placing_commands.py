@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.sight_options import save
+from vlm_robot.evaluation.json_files import save_json
 
 Json = Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')]
 OutFolder = Annotated[Path | None, typer.Option(help='Folder for the table as Markdown.')]
@@ -33,7 +33,7 @@ def measure_lifting(
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / 'lifting.md').write_text(table)
-    save(report, json_file)
+    save_json(report, json_file)
 
 
 def measure_placing(
@@ -54,4 +54,4 @@ def measure_placing(
 
     report = measure(data, split, pictures, choose)
     console.print_json(data=report)
-    save(report, json_file)
+    save_json(report, json_file)
