@@ -13,6 +13,7 @@ pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is 
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 import torch  # noqa: E402
 
 from vlm_robot.errors import ModelError  # noqa: E402
@@ -29,6 +30,7 @@ from vlm_robot.nodes import (  # noqa: E402
 )
 from vlm_robot.perception.owlvit import SHIPPED  # noqa: E402
 from vlm_robot.planning.saycan import SayCanPlanner  # noqa: E402
+from vlm_robot_interfaces.msg import Description, DescriptionLine  # noqa: E402
 from vlm_robot_interfaces.srv import SetQueries  # noqa: E402
 
 # lark, which rclpy's type descriptions use, imports modules that Python 3.11 calls deprecated
@@ -199,6 +201,27 @@ def test_the_way_of_planning_changes_at_once(planner):
         assert isinstance(planner.planner, SayCanPlanner) and planner.model is model
         assert planner.link.config.looks == 1
         assert "did you mean 'saycan'" in ask(planner, planner__kind='saycam')
+
+
+def listens(planner):
+    return '/description' in {subscription.topic_name for subscription in planner.subscriptions}
+
+
+def test_a_planner_listens_to_the_describer_only_where_its_model_reads_it(planner):
+    with FakeServer() as server:
+        ask(planner, language__backend='server', language__server__url=server.url)
+        assert planner.trigger_configure() == DONE and listens(planner)
+        assert ask(planner, planner__description='off') == '' and not listens(planner)
+        assert ask(planner, planner__description='on') == '' and listens(planner)
+        now = planner.get_clock().now().to_msg()
+        line = DescriptionLine(kind='tag', text='table', confidence=0.9)
+        planner.descriptions._keep(Description(header=Header(stamp=now), camera='front', lines=[line]))
+        planner.descriptions._keep(Description(camera='top', lines=[line]))  # of 1970
+        assert [line.text for line in planner.descriptions.list_lines(15.0)] == ['table']
+        planner._forget(Header())
+        assert not planner.descriptions.list_lines(15.0)
+        planner.trigger_cleanup()
+        assert not listens(planner)
 
 
 def test_a_planner_that_takes_no_task_says_why(planner, monkeypatch):

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from vlm_robot.camera.camera import Camera
 from vlm_robot.datatypes import (
+    DescriptionLine,
     Detection,
     LiftedDetection,
     Point,
@@ -28,6 +29,7 @@ from vlm_robot.datatypes import (
     TaskResult,
 )
 from vlm_robot.perception.crops import cut_around
+from vlm_robot.perception.describer import LensDescriber
 from vlm_robot.perception.detector import Detector
 from vlm_robot.perception.lifting import lift_all, LiftingConfig
 from vlm_robot.perception.regions import mask_found
@@ -63,7 +65,8 @@ class CameraEyes:
     Eyes that see: every camera's frame is searched for every query, lifted and taken into the tracker.
 
     ``frames`` keeps the last look (image and detections by camera) for pictures; ``memory``, where there is one, keeps
-    what was seen for questions about it; ``segmenter``, where there is one, says which pixels of a box to lift.
+    what was seen for questions about it; ``segmenter``, where there is one, says which pixels of a box to lift;
+    ``describer``, where there is one, says what else there is for a planner to read.
     """
 
     cameras: Mapping[str, Camera]
@@ -74,10 +77,12 @@ class CameraEyes:
     frames: dict[str, tuple[RgbdImage, list[Detection]]] = field(default_factory=dict)
     memory: SceneMemory | None = None
     segmenter: Segmenter | None = None
+    describer: LensDescriber | None = None
 
     def look(self) -> Scene:
         """Read every camera once and return the scene."""
         scene = self.tracker.scene
+        described: tuple[DescriptionLine, ...] = ()
         for name, camera in self.cameras.items():
             image = camera.read()
             found = self.detector.detect(image.rgb, self.queries)
@@ -87,7 +92,9 @@ class CameraEyes:
             self.frames[name] = (image, found)
             if self.memory is not None:
                 remember(self.memory, image, found, lifted)
-        return scene
+            if self.describer is not None:
+                described += self.describer.describe_found(image.rgb, found).lines
+        return replace(scene, described=described)
 
     def set_held(self, name: str, p_base: Point) -> None:
         """Pass the hand's state on to the tracker."""

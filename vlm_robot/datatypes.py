@@ -209,12 +209,14 @@ class Scene:
     :param objects: unique by name.
     :param held: name of the object in the gripper; empty string when the hand is empty.
     :param stamp: seconds, the newest frame that went into it.
+    :param described: what a describer says of the newest pictures; empty where nobody asked one.
     """
 
     objects: tuple[SceneObject, ...] = ()
     relations: tuple[Relation, ...] = ()
     held: str = ''
     stamp: float = 0.0
+    described: tuple[DescriptionLine, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from vlm_robot.errors import ConfigError, PlanError
 from vlm_robot.evaluation.grading import grade_plan, is_right, match_names, PlanGrade, recall_of, rename, share_kept
 from vlm_robot.goals import Goal
 from vlm_robot.language.language_model import LanguageModel
+from vlm_robot.perception.describer import LensDescriber
 from vlm_robot.perception.detector import Detector
 from vlm_robot.perception.sight import Segmenter
 from vlm_robot.planning.conversation import take_answer
@@ -135,6 +136,7 @@ class Stack:
     detector: Detector | None = None
     memory: SceneMemory | None = None
     segmenter: Segmenter | None = None
+    describer: LensDescriber | None = None
 
     def build_agent(self, world: World, episode: Episode, sees: bool, arm: Any = None) -> Agent:
         """Return an agent in a world, with cameras or with the simulator's truth for eyes."""
@@ -147,7 +149,7 @@ class Stack:
             tracker = SceneTracker(self.config.scene)
             cameras = episode.build_cameras(world)
             eyes = CameraEyes(cameras, self.detector, tracker, self.config.queries, self.config.lifting)
-            eyes.memory, eyes.segmenter = self.memory, self.segmenter
+            eyes.memory, eyes.segmenter, eyes.describer = self.memory, self.segmenter, self.describer
         return Agent(eyes, self.planner, safe, self.config.skills, self.config.loop)
 
 

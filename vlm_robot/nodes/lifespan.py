@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import rclpy
 from rclpy.action import ActionClient, ActionServer
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -135,8 +135,16 @@ def _spin_once(executor: MultiThreadedExecutor, node: Node) -> None:
     """Serve what waits; what a callback could not bear is told, and does not end the node."""
     try:
         executor.spin_once(timeout_sec=PERIOD)
+    except ExternalShutdownException:
+        pass  # whoever spins asks whether the context lives
     except Exception as error:  # of a callback: one bad message must not take the robot's eyes or hands away
         node.get_logger().error(f'a callback failed: {"".join(traceback.format_exception(error))}')
+
+
+def spin_until(closing: threading.Event, executor: MultiThreadedExecutor, node: Node) -> None:
+    """Serve what waits, in a thread of whoever is beside the graph, until ``closing`` is set or the context ends."""
+    while not closing.is_set() and node.context.ok():
+        _spin_once(executor, node)
 
 
 def bring_up(node: Node) -> None:

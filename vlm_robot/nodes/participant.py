@@ -7,13 +7,12 @@ others whole. One process may not use a topic under two types, two contexts may.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import uuid
 
 import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 
 from vlm_robot.nodes import lifespan
 
@@ -53,6 +52,4 @@ class Participant:
         lifespan.leave_domain(self.node)
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):
-            while not self._closing.is_set():
-                self._executor.spin_once(timeout_sec=0.1)
+        lifespan.spin_until(self._closing, self._executor, self.node)

@@ -26,6 +26,7 @@ from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.nodes import heap, lifespan, parameters, plan_conversions
 from vlm_robot.nodes.action_client import MANY
 from vlm_robot.nodes.change_rules import ChangeRules, When
+from vlm_robot.nodes.description_watch import DescriptionWatch
 from vlm_robot.nodes.diagnostics import Health
 from vlm_robot.nodes.intake import Kind
 from vlm_robot.nodes.liveness import reliable_qos
@@ -34,7 +35,7 @@ from vlm_robot.nodes.robot_link import LinkConfig, RobotLink
 from vlm_robot.nodes.sentence_task import Task
 from vlm_robot.planning.closed_loop import ClosedLoopConfig
 from vlm_robot.planning.dialogue import Dialogue
-from vlm_robot.planning.planners import build_planner, Planner, PlannerConfig
+from vlm_robot.planning.planners import build_planner, Planner, PlannerConfig, reads_descriptions
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import Plan as PlanMessage
 from vlm_robot_interfaces.msg import StepRecord as StepRecordMessage
@@ -84,6 +85,7 @@ class PlannerNode(LifecycleNode):
         self._health = Health(self, 'planning', self._list_figures)
         group = ReentrantCallbackGroup()
         self.link = RobotLink(self, group, self.config.link)
+        self.descriptions = DescriptionWatch(self, group)
         self.dialogue = Dialogue()
         self.desk = QuestionDesk(self, group, self.config.questions)
         self.create_subscription(
@@ -150,7 +152,11 @@ class PlannerNode(LifecycleNode):
         language = self.config.language
         self.model = load_language_model(choose_language(language) if self.cooks else language)
         self.planner = self._build(self.config)
+        self._listen(self.config)
         return f"'{self.model.name}'"
+
+    def _listen(self, config: PlannerNodeConfig) -> None:
+        self.descriptions.listen(not self.cooks and reads_descriptions(config.planner, config.language))
 
     def _build(self, config: PlannerNodeConfig) -> Planner:
         if self.cooks:
@@ -161,6 +167,7 @@ class PlannerNode(LifecycleNode):
         """Take over parameters; a task that runs keeps the planner that it began with."""
         if config.planner != self.config.planner and self.model is not None:
             self.planner = self._build(config)
+            self._listen(config)
         self.config, self.link.config, self.desk.config = config, config.link, config.questions
 
     def _end_task(self) -> None:
@@ -171,6 +178,7 @@ class PlannerNode(LifecycleNode):
 
     def _release(self) -> None:
         self.planner = self.model = None
+        self.descriptions.listen(False)
         lifespan.free_memory()
 
     def _list_figures(self) -> dict[str, object]:
@@ -180,6 +188,7 @@ class PlannerNode(LifecycleNode):
 
     def _forget(self, message: Header) -> None:
         self.dialogue.forget()  # what was said before concerned another table
+        self.descriptions.forget()
         self.link.journal.note(Kind.WORLD, message.stamp)
 
     def _execute(self, handle) -> ExecuteTask.Result:

@@ -8,7 +8,6 @@ What the nodes answer is kept until ``replay.py`` asks for it, and so is what th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-import contextlib
 import threading
 from typing import Any
 
@@ -16,7 +15,7 @@ from builtin_interfaces.msg import Time
 import rclpy
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 
@@ -151,5 +150,4 @@ class Stage:
         self.seen[message.camera, key_of(message.header.stamp)] = message
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):
-            self._executor.spin()
+        lifespan.spin_until(self._closing, self._executor, self.node)

@@ -34,16 +34,17 @@ CLOCK_LAG = 5.0  # seconds; a scene may be this much newer than what this node h
 
 @dataclass(frozen=True)
 class LinkConfig:
-    """How long the other nodes are waited for; seconds of the wall clock."""
+    """How long the other nodes are waited for; seconds of the wall clock where nothing else is said."""
 
     looks: int = 2  # scene updates newer than the last skill that make a fresh scene: one of each camera
     fresh_timeout: float = 20.0  # s, for a fresh scene while everybody lives
     start_timeout: float = 20.0  # s, for nodes that have not been heard yet
     detector_silence: float = 15.0  # s, a living detector that says nothing for longer has stopped
+    description_age: float = 15.0  # s of the robot's clock, for which what the describer said counts
 
     def __post_init__(self) -> None:
         """Refuse what cannot be waited for."""
-        for name in ('looks', 'fresh_timeout', 'start_timeout', 'detector_silence'):
+        for name in ('looks', 'fresh_timeout', 'start_timeout', 'detector_silence', 'description_age'):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'link.{name} is {getattr(self, name)}; allowed: above 0')
 

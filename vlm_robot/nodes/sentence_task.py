@@ -121,7 +121,7 @@ class Task:
         self._feed('looking')
         scene = self._node.link.look(self._check)
         self._feed('deciding')
-        return scene
+        return replace(scene, described=self._node.descriptions.list_lines(self._node.config.link.description_age))
 
     def _act(self, step: Step) -> SkillResult:
         self._feed('acting')

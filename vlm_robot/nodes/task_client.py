@@ -17,7 +17,7 @@ from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import GetState
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 
@@ -216,9 +216,7 @@ class TaskClient:
         return future.result()
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):
-            while not self._closing.is_set():
-                self._executor.spin_once(timeout_sec=0.1)
+        lifespan.spin_until(self._closing, self._executor, self.node)
 
     def _keep_image(self, camera: str, message: Image) -> None:
         self.images[camera] = pixels.from_colour(message)

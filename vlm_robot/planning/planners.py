@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vlm_robot.datatypes import Decision, Plan, Scene
 from vlm_robot.errors import ConfigError, name_nearest
+from vlm_robot.language.language_loading import LanguageConfig
 from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.planning.mixture import MixtureConfig, MixturePlanner
 from vlm_robot.planning.progprompt import ProgPromptPlanner, ProgramConfig
@@ -14,6 +15,7 @@ from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection, SayCanConfig, SayCanPlanner
 
 KINDS = ('both', 'saycan', 'program')
+DESCRIPTIONS = ('auto', 'on', 'off')
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class PlannerConfig(SayCanConfig):
     """SayCan's settings, and beside them those of programs; ``kind`` says which plan."""
 
     kind: str = 'both'  # 'saycan' scores options, 'program' writes a program, 'both' mixes them
+    description: str = 'auto'  # whether tags, attributes, captions and written words stand in the prompt: 'on', 'off',
+    # or 'auto': not before an adapter, which was trained without them
     program: ProgramConfig = field(default_factory=ProgramConfig)
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
 
@@ -29,6 +33,14 @@ class PlannerConfig(SayCanConfig):
         super().__post_init__()
         if self.kind not in KINDS:
             raise ConfigError(f"there is no planner '{self.kind}'{name_nearest(self.kind, KINDS)}")
+        if self.description not in DESCRIPTIONS:
+            raise ConfigError(f"planner.description is '{self.description}'; allowed: {list(DESCRIPTIONS)}")
+
+
+def reads_descriptions(config: PlannerConfig, language: LanguageConfig) -> bool:
+    """Return whether the prompts of this planner show what a describer says."""
+    has_adapter = language.backend == 'transformers' and bool(language.adapter)
+    return config.description == 'on' or (config.description == 'auto' and not has_adapter)
 
 
 class Planner(Protocol):

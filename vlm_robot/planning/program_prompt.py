@@ -17,6 +17,7 @@ from vlm_robot.datatypes import Scene
 from vlm_robot.planning.parsing import is_name
 from vlm_robot.planning.program import HEADER, INDENT
 from vlm_robot.planning.program_parts import SKILL_CALLS
+from vlm_robot.planning.sight_notes import write_notes
 
 HEAD = f'from skills import {", ".join(SKILL_CALLS)}\n\n'
 STOP = '\n\n'  # what ends a program
@@ -49,7 +50,8 @@ def write_program_prompt(sentence: str, scene: Scene, turns: Sequence[Turn] = ()
     names = [name for name in scene.names if is_name(name)]
     if scene.held and scene.held not in names:
         names.append(scene.held)
-    return ''.join([HEAD, *before, write_opening(sentence, names, scene.held)])
+    notes = write_notes(scene.described, sentence)
+    return ''.join([HEAD, *before, write_opening(sentence, names, scene.held, notes)])
 
 
 def write_turn(turn: Turn) -> str:
@@ -59,10 +61,11 @@ def write_turn(turn: Turn) -> str:
     return write_opening(turn.sentence, turn.objects, turn.held) + '\n'.join(body) + STOP
 
 
-def write_opening(sentence: str, objects: Sequence[str], held: str = '') -> str:
-    """Return what stands above a function's body."""
+def write_opening(sentence: str, objects: Sequence[str], held: str = '', notes: str = '') -> str:
+    """Return what stands above a function's body; ``notes`` are what else is seen."""
     lines = [f'objects = [{", ".join(map(quote, objects))}]'] if objects else []
     lines += [f'holding = {quote(held)}'] if held else []
+    lines += [f'# seen: {notes}'] if notes else []
     return '\n'.join([*lines, f'# {flatten(sentence)}', HEADER, ''])
 
 

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vlm_robot.datatypes import Scene, SkillResult, Step, StepRecord
+from vlm_robot.datatypes import DescriptionLine, Scene, SkillResult, Step, StepRecord
 from vlm_robot.planning.parsing import format_step, hold_after, is_name
+from vlm_robot.planning.sight_notes import write_notes
 from vlm_robot.planning.symbolic import relate
 
 MAX_REASON_CHARS = 60  # of a skill's reason in the prompt
@@ -33,11 +34,13 @@ class History:
     :param opening: the two lines that describe the scene as it was at the start.
     :param held: what the hand held at the start.
     :param records: the turns so far; the ``scene_text`` of each is its observation.
+    :param described: what a describer said of the scene at the start (``sight_notes.py``).
     """
 
     opening: str
     held: str = ''
     records: tuple[StepRecord, ...] = ()
+    described: tuple[DescriptionLine, ...] = ()
 
     def add(self, record: StepRecord) -> History:
         """Return the history with one more turn."""
@@ -46,7 +49,7 @@ class History:
 
 def begin(scene: Scene) -> History:
     """Return the history of a task that starts in this scene."""
-    return History(describe(scene), scene.held)
+    return History(describe(scene), scene.held, described=scene.described)
 
 
 def describe(scene: Scene) -> str:
@@ -90,7 +93,9 @@ def observe(before: Scene, after: Scene, step: Step, result: SkillResult) -> str
 
 def write_prompt(sentence: str, history: History) -> str:
     """Return the prompt up to the number of the step that must be chosen now; it ends without a space."""
-    text = f'{history.opening}\nTask: {" ".join(sentence.split())}\n1.'
+    notes = write_notes(history.described, sentence)
+    opening = f'{history.opening}\nAlso: {notes}.' if notes else history.opening
+    text = f'{opening}\nTask: {" ".join(sentence.split())}\n1.'
     held = history.held
     for number, record in enumerate(history.records, 2):
         step = record.decision.chosen.step
