@@ -76,7 +76,7 @@ def test_file_comes_back_and_nonsense_is_refused(tmp_path):
     assert load_calibration(str(tmp_path / 'nothing')) is None
     (tmp_path / 'calibration.json').write_text('{"threshold": 3}')
     load_calibration.cache_clear()
-    with pytest.raises(ConfigError, match='planner_calibration'):
+    with pytest.raises(ConfigError, match='train calibration'):
         load_calibration(str(tmp_path))
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from vlm_robot.config import AgentConfig
 from vlm_robot.errors import ConfigError
-from vlm_robot.evaluation.kitchen_card import BEGIN, END, replace_table, write_card, write_table
+from vlm_robot.evaluation.card_text import BEGIN, END, replace_table
+from vlm_robot.evaluation.kitchen_card import write_card, write_table
 from vlm_robot.evaluation.kitchen_suite import evaluate_kitchen
 
 

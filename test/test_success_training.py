@@ -151,7 +151,7 @@ def test_missing_or_foreign_predictors_say_what_to_do(tmp_path):
     with pytest.raises(ModelError, match='kind geometry needs none'):
         load_predictor(str(tmp_path / 'nowhere'))
     (tmp_path / 'model.safetensors').write_bytes(b'garbage')
-    with pytest.raises(ModelError, match='success_training'):
+    with pytest.raises(ModelError, match='train success'):
         load_predictor(str(tmp_path))
 
 

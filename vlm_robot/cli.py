@@ -31,7 +31,15 @@ from vlm_robot.evaluation import (
 from vlm_robot.evaluation.json_files import save_json
 from vlm_robot.evaluation.node_programs import run_program
 from vlm_robot.resources import find_scenario
-from vlm_robot.training import clip_commands, clipseg_commands, pixel_llm_commands, placing_commands, vilt_commands
+from vlm_robot.training import (
+    clip_commands,
+    clipseg_commands,
+    pixel_llm_commands,
+    placing_commands,
+    planner_commands,
+    success_commands,
+    vilt_commands,
+)
 
 app = typer.Typer(
     name='vlm-robot',
@@ -62,6 +70,10 @@ for look in (looking.segment, looking.ground, looking.caption, looking.describe,
 app.command()(recalling.retrieve)
 app.command()(recalling.recall)
 train_app.command('clip')(clip_commands.train_clip)
+measure_app.command('planner')(planner_commands.measure_planner)
+train_app.command('calibration')(planner_commands.train_calibration)
+measure_app.command('success')(success_commands.measure_success)
+train_app.command('success')(success_commands.train_success)
 measure_app.command('clip')(clip_commands.measure_clip)
 measure_app.command('ocr')(clip_commands.measure_ocr)
 measure_app.command('lifting')(placing_commands.measure_lifting)

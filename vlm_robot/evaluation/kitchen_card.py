@@ -16,7 +16,7 @@ import pybullet as p
 
 from vlm_robot.annotation import write_image
 from vlm_robot.config import AgentConfig
-from vlm_robot.errors import ConfigError
+from vlm_robot.evaluation.card_text import replace_table
 from vlm_robot.evaluation.charts import draw_bars
 from vlm_robot.evaluation.kitchen_episode import KitchenAgent
 from vlm_robot.evaluation.kitchen_instructions import load_instructions
@@ -24,7 +24,6 @@ from vlm_robot.evaluation.kitchen_results import KitchenResult
 from vlm_robot.evaluation.kitchen_suite import evaluate_kitchen
 
 BASELINES = ('no_value', 'generative', 'affordance')
-BEGIN, END = '<!-- figures -->', '<!-- end of figures -->'
 KEPT = (
     'tier',
     'planner',
@@ -66,18 +65,6 @@ def write_card(reports: Sequence[dict], folder: Path) -> None:
     card = folder / 'README.md'
     if card.is_file():
         card.write_text(replace_table(card.read_text(), write_table(reports)))
-
-
-def replace_table(text: str, table: str) -> str:
-    """
-    Return a card with another table between its two marks.
-
-    :raises ConfigError: a mark is missing.
-    """
-    if BEGIN not in text or END not in text:
-        raise ConfigError(f"the card lacks '{BEGIN}' or '{END}', between which the figures stand")
-    head, tail = text.partition(BEGIN)[0], text.partition(END)[2]
-    return f'{head}{BEGIN}\n{table}\n{END}{tail}'
 
 
 def write_table(reports: Sequence[dict]) -> str:

@@ -32,7 +32,7 @@ from vlm_robot.nodes.parameters import read_state
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLOSE_TIMEOUT = 6.0  # seconds for a node to close
-START_PATIENCE = 1.0  # seconds for a node that is just becoming active; one that loads a model is not waited for
+PATIENCE = 1.0  # seconds for what still runs at the end; a model that is being loaded is not waited for
 PERIOD = 0.1  # seconds between two looks at the flag while nothing happens
 
 
@@ -126,7 +126,10 @@ def spin(node: Node, threads: int) -> None:
     deadline = time.monotonic() + CLOSE_TIMEOUT
     while closing.is_alive() and time.monotonic() < deadline:
         _spin_once(executor, node)
-    starting.join(START_PATIENCE)
+    starting.join(PATIENCE)
+    ending = threading.Thread(target=executor.shutdown, daemon=True)  # waits for the callbacks that still run
+    ending.start()
+    ending.join(PATIENCE)
     if failures:
         raise failures[0]
 

@@ -121,4 +121,4 @@ def load_calibration(name: str) -> Calibration | None:
         raise ConfigError(f"'{path}' is no calibration ({error}); make it again: {COMMAND}") from error
 
 
-COMMAND = '`python -m vlm_robot.training.planner_calibration`'
+COMMAND = '`vlm-robot train calibration`'

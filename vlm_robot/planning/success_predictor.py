@@ -80,7 +80,7 @@ def load_predictor(name: str = 'success') -> SuccessPredictor:
         if tuple(about['features']) != FEATURES:
             raise ModelError(
                 f"success predictor '{name}' was made for other features; retrain it with "
-                '`python -m vlm_robot.training.success_training`, or set affordance.kind to geometry'
+                '`vlm-robot train success`, or set affordance.kind to geometry'
             )
         return SuccessPredictor(
             tensors['mean'], tensors['scale'], layers, float(about['temperature']), float(about['bias'])
@@ -88,7 +88,7 @@ def load_predictor(name: str = 'success') -> SuccessPredictor:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
             f"no success predictor '{name}' ({error}); wanted: a shipped checkpoint or a folder with {WEIGHTS_NAME}, "
-            'as `python -m vlm_robot.training.success_training` writes it; affordance.kind geometry needs none'
+            'as `vlm-robot train success` writes it; affordance.kind geometry needs none'
         ) from error
 
 

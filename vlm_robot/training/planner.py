@@ -26,10 +26,7 @@ from vlm_robot.language.transformers_model import find_adapter
 from vlm_robot.training.kitchen_tasks import generate_kitchen
 from vlm_robot.training.planner_batches import Batch, Encoder, IGNORED, mix, stream_batches
 from vlm_robot.training.planner_data import generate
-from vlm_robot.training.planner_measure import measure, Score
 from vlm_robot.training.program_data import generate_programs
-
-__all__ = ['PlannerTrainingConfig', 'Score', 'measure', 'train']
 
 
 @dataclass(frozen=True)

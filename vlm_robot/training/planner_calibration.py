@@ -6,13 +6,12 @@ drawn at random; the right next steps are known. Every decision of the expert's 
 once; the normalisations are compared on the same scores. Half of the tasks set the threshold, the other half
 measures coverage and set size. The evaluation suite's sentences and seeds are not used.
 
-    python -m vlm_robot.training.planner_calibration --tasks 96 --level 0.1   # writes calibration.json
-    python -m vlm_robot.training.planner_calibration --compare                 # normalisations, writes nothing
+    vlm-robot train calibration --tasks 96 --level 0.1   # writes calibration.json
+    vlm-robot train calibration --compare                 # normalisations, writes nothing
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 import random
@@ -144,28 +143,19 @@ def compare(scored: Sequence[Scored]) -> dict[str, tuple[int, int, float]]:
     return table
 
 
-def main() -> None:
-    """Score decisions; write the calibration or print the comparison."""
-    parser = argparse.ArgumentParser(description='when SayCan asks')
-    parser.add_argument('--adapter', default='planner', help='a shipped checkpoint or a folder')
-    parser.add_argument('--tasks', type=int, default=96)
-    parser.add_argument('--level', type=float, default=0.1, help='how often the right option may be missing')
-    parser.add_argument('--compare', action='store_true', help='compare the normalisations instead')
-    options = parser.parse_args()
-    planners = build_planners(options.adapter, NORMALISATIONS if options.compare else ('sum',))
-    scored = [one for number in tqdm(range(options.tasks), desc='tasks') for one in score_task(number, planners)]
-    if options.compare:
-        for name, (hits, n, trust) in compare(scored).items():
-            print(f'{name:5} right first choice {hits} of {n} ({100 * hits / n:.1f} %), confidence in it {trust:.3f}')
-        return
-    for level in sorted({*LEVELS, options.level}):
-        told = calibrate(scored, level)
-        print(
-            f'level {level:.2f}: threshold {told.threshold:.4f} from {told.n} decisions; on {told.tested} others '
-            f'coverage {told.coverage:.3f}, mean set {told.set_size:.2f}'
+def run(adapter: str, tasks: int, level: float, compares: bool) -> str:
+    """Score decisions; write the calibration, or only compare the normalisations; return what there is to tell."""
+    planners = build_planners(adapter, NORMALISATIONS if compares else ('sum',))
+    scored = [one for number in tqdm(range(tasks), desc='tasks') for one in score_task(number, planners)]
+    if compares:
+        return '\n'.join(
+            f'{name:5} right first choice {hits} of {n} ({100 * hits / n:.1f} %), confidence in it {trust:.3f}'
+            for name, (hits, n, trust) in compare(scored).items()
         )
-    save_calibration(calibrate(scored, options.level), SHIPPED / options.adapter)
-
-
-if __name__ == '__main__':
-    main()
+    levels = {each: calibrate(scored, each) for each in sorted({*LEVELS, level})}
+    save_calibration(levels[level], SHIPPED / adapter)
+    return '\n'.join(
+        f'level {each:.2f}: threshold {told.threshold:.4f} from {told.n} decisions; on {told.tested} others '
+        f'coverage {told.coverage:.3f}, mean set {told.set_size:.2f}'
+        for each, told in levels.items()
+    )

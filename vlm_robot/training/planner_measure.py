@@ -8,8 +8,7 @@ Scenes are drawn here; sentences are the evaluation suite's family A, validation
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 import math
 import random
@@ -17,10 +16,8 @@ import random
 from tqdm import tqdm
 
 from vlm_robot.datatypes import Step
-from vlm_robot.language.smollm import SMOLLM2
-from vlm_robot.language.transformers_model import TransformersConfig, TransformersLanguageModel
 from vlm_robot.planning.parsing import format_plan
-from vlm_robot.planning.saycan import SayCanConfig, SayCanPlanner
+from vlm_robot.planning.saycan import SayCanPlanner
 from vlm_robot.planning.symbolic import apply
 from vlm_robot.training.planner_data import is_true
 from vlm_robot.training.planner_people import PEOPLE, SCENE
@@ -233,23 +230,6 @@ FAMILIES: dict[str, Callable[[random.Random], TaskSample]] = {
 }
 
 
-def measure(
-    adapter: str = 'planner',
-    episodes: int = 50,
-    seed: int = 10_001,
-    families: Sequence[str] = tuple(FAMILIES),
-    model: str = SMOLLM2,
-    saycan: SayCanConfig = SayCanConfig(),
-) -> list[Score]:
-    """
-    Return one score per family.
-
-    :param adapter: a shipped checkpoint, a folder, or empty for the untuned model.
-    """
-    planner = SayCanPlanner(TransformersLanguageModel(TransformersConfig(model=model, adapter=adapter)), saycan)
-    return [measure_family(planner, family, episodes, seed) for family in families]
-
-
 def measure_family(planner: SayCanPlanner, family: str, episodes: int, seed: int) -> Score:
     """Return the score of one family."""
     right, failures = 0, []
@@ -259,24 +239,3 @@ def measure_family(planner: SayCanPlanner, family: str, episodes: int, seed: int
         if not success:
             failures.append(told)
     return Score(family, right, episodes, tuple(failures))
-
-
-def main() -> None:
-    """Print the table of the model card."""
-    parser = argparse.ArgumentParser(description='plan success per family of wordings, tier T0')
-    parser.add_argument(
-        '--adapter', default='planner', help="a shipped checkpoint, a folder, or '' for the untuned model"
-    )
-    parser.add_argument('--episodes', type=int, default=50)
-    parser.add_argument('--seed', type=int, default=10_001)
-    parser.add_argument('--families', nargs='+', default=list(FAMILIES), choices=list(FAMILIES))
-    options = parser.parse_args()
-    planner = SayCanPlanner(TransformersLanguageModel(TransformersConfig(adapter=options.adapter)))
-    for family in options.families:
-        score = measure_family(planner, family, options.episodes, options.seed)
-        low, high = (round(100 * share) for share in score.interval)
-        print(f'{family:20} {score.right} of {score.n} ({low}-{high} %)', *score.failures, sep='\n    ', flush=True)
-
-
-if __name__ == '__main__':
-    main()

@@ -8,7 +8,6 @@ and frames, by kind, with seen and unseen colours, and sentences written by hand
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 import math
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 from vlm_robot.datatypes import Scene, SkillResult
 from vlm_robot.errors import PlanError
-from vlm_robot.language.transformers_model import TransformersConfig, TransformersLanguageModel
+from vlm_robot.language.language_model import LanguageModel
 from vlm_robot.planning import symbolic
 from vlm_robot.planning.interpreter import Execution
 from vlm_robot.planning.program import parse_program
@@ -142,41 +141,11 @@ def measure_kind(write: Writer, kind: str, count: int = 20, seed: int = 10_001) 
     return Score(kind, len(tasks) - len(failures), len(tasks), tuple(failures))
 
 
-def open_writer(adapter: str) -> Writer:
-    """Return a function that completes prompts with the embedded model, greedily and without a grammar."""
-    model = TransformersLanguageModel(TransformersConfig(adapter=adapter))
+def build_writer(model: LanguageModel) -> Writer:
+    """Return a function that completes prompts greedily and without a grammar."""
     return lambda prompt: model.generate(prompt, MAX_TOKENS, (STOP,)).rstrip() + '\n'
 
 
 def add_up(scores: Sequence[Score]) -> Score:
     """Return one score over several kinds."""
     return Score('held-out wordings', sum(s.right for s in scores), sum(s.n for s in scores))
-
-
-def main() -> None:
-    """Print a table by kind."""
-    parser = argparse.ArgumentParser(description='programs that do what the reference does, by kind, tier T0')
-    parser.add_argument(
-        '--adapter', default='planner', help="a shipped checkpoint, a folder, or '' for the untuned model"
-    )
-    parser.add_argument('--episodes', type=int, default=20, help='per kind')
-    parser.add_argument('--seed', type=int, default=10_001)
-    parser.add_argument('--kinds', nargs='+', default=list(KINDS), choices=KINDS)
-    options = parser.parse_args()
-    write = open_writer(options.adapter)
-    scores = []
-    for kind in options.kinds:
-        scores.append(measure_kind(write, kind, options.episodes, options.seed))
-        print_score(scores[-1])
-    if any(score.family in TEMPLATES for score in scores):
-        print_score(add_up([score for score in scores if score.family in TEMPLATES]))
-
-
-def print_score(score: Score) -> None:
-    """Print one line of the table and the failures below it."""
-    low, high = (round(100 * share) for share in score.interval)
-    print(f'{score.family:20} {score.right} of {score.n} ({low}-{high} %)', *score.failures, sep='\n    ', flush=True)
-
-
-if __name__ == '__main__':
-    main()

@@ -51,8 +51,8 @@ list above; those keep the rules' values. Small parts have wide intervals; the a
 tables on purpose.
 
 ## Commands
-    python -m vlm_robot.training.success_training              # again from nothing, half an hour of one core
-    python -m vlm_robot.training.success_training --measure    # the shipped one on 48 fresh tables
+    vlm-robot train success --out runs/success    # again from nothing, half an hour of one core
+    vlm-robot measure success                     # the shipped one on 48 fresh tables
 """
 ROW = '| {name} | {n} | {base:.1%} | {brier:.3f} | {ece:.3f} | {auc:.3f} |'
 

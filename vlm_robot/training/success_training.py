@@ -5,13 +5,12 @@ Tables, not attempts, are dealt to the folds. The size of the network was chosen
 fresh tables, which nothing was fitted to, measure it without favour. One hidden layer is enough: the features
 carry the geometry. A minute on one core, beside the attempts themselves.
 
-    python -m vlm_robot.training.success_training                # again from nothing: collects attempts, fits
-    python -m vlm_robot.training.success_training --measure      # the shipped one on fresh tables
+    vlm-robot train success      # again from nothing: collects attempts, fits
+    vlm-robot measure success    # the shipped one on fresh tables
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 import json
@@ -23,7 +22,7 @@ import torch
 
 from vlm_robot.errors import ConfigError
 from vlm_robot.planning.success_features import FEATURES, measure, SKILLS
-from vlm_robot.planning.success_predictor import load_predictor, SHIPPED, SuccessPredictor, WEIGHTS_NAME
+from vlm_robot.planning.success_predictor import load_predictor, SuccessPredictor, WEIGHTS_NAME
 from vlm_robot.skills.execution import check_step
 from vlm_robot.training.success_card import write_card
 from vlm_robot.training.success_data import Attempt, collect, read_attempts
@@ -162,29 +161,21 @@ def train(
     return figures
 
 
-def main() -> None:
-    """Train, or measure the shipped predictor on fresh tables."""
-    parser = argparse.ArgumentParser(description='the success predictor of the skills')
-    parser.add_argument('--attempts', type=Path, default=Path('out/success/attempts.jsonl'))
-    parser.add_argument('--tables', type=int, default=274, help='to fit to')
-    parser.add_argument('--fresh', type=int, default=48, help='to measure on')
-    parser.add_argument(
-        '--minutes', type=float, default=25.0, help='longest time for attempts; continued when run again'
-    )
-    parser.add_argument('--out', type=Path, default=SHIPPED / 'success')
-    parser.add_argument('--measure', action='store_true', help='measure --out on fresh tables instead')
-    options = parser.parse_args()
+def run(folder: Path, attempts: Path, fresh: int, minutes: float, tables: int) -> dict:
+    """Collect attempts where they are missing, fit, write checkpoint and card into a folder, return the figures."""
+    tested = _collect_fresh(attempts, fresh, minutes)
+    collect(attempts, range(tables), minutes)
+    return train(read_attempts(attempts), tested, folder)
+
+
+def measure_shipped(name: str, attempts: Path, fresh: int, minutes: float) -> dict:
+    """Return the figures of a predictor, a shipped checkpoint or a folder, on fresh tables."""
+    tested = _collect_fresh(attempts, fresh, minutes)
+    return tabulate(predict_all(load_predictor(name), tested), tested)
+
+
+def _collect_fresh(attempts: Path, tables: int, minutes: float) -> list[Attempt]:
     torch.set_num_threads(1)
-    path = options.attempts.with_name('fresh.jsonl')
-    collect(path, range(FRESH_TABLES, FRESH_TABLES + options.fresh), options.minutes)
-    fresh = read_attempts(path)
-    if options.measure:
-        figures = tabulate(predict_all(load_predictor(str(options.out.resolve())), fresh), fresh)
-    else:
-        collect(options.attempts, range(options.tables), options.minutes)
-        figures = train(read_attempts(options.attempts), fresh, options.out)
-    print(json.dumps(figures['possible'], indent=1))
-
-
-if __name__ == '__main__':
-    main()
+    path = attempts.with_name('fresh.jsonl')
+    collect(path, range(FRESH_TABLES, FRESH_TABLES + tables), minutes)
+    return read_attempts(path)
