@@ -11,8 +11,10 @@ import pytest
 from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError
 from vlm_robot.geometry import build_transform
 from vlm_robot.robot import panda
+from vlm_robot.robot.safety import SafetyConfig
 from vlm_robot.sim.bullet_arm import BulletArm
 from vlm_robot.sim.bullet_camera import BulletCamera, FRONT, TOP
+from vlm_robot.sim.physics import TIME_STEP
 from vlm_robot.sim.world import Placement, World
 from vlm_robot.skills.grasping import point_down
 from vlm_robot.vocabulary import ZONE_X, ZONE_Y
@@ -32,6 +34,17 @@ def arm(world):
     arm = BulletArm(world)
     world.settle(0.1)
     return arm
+
+
+@pytest.mark.parametrize('place', [(0.62, -0.30, 0.05), (0.36, 0.33, 0.05), (0.64, 0.32, 0.30), (0.45, -0.05, 0.35)])
+def test_the_way_home_keeps_the_limit_of_the_tool(arm, world, place):
+    arm.move_to(point_down(place, DOWN), 0.5)
+    motion, places = arm.start_home(), [arm.tcp_pose()[:3, 3]]
+    while not motion.done:
+        world.step(1)
+        places.append(arm.tcp_pose()[:3, 3])
+    speeds = np.linalg.norm(np.diff(places, axis=0), axis=1) / TIME_STEP
+    assert 0.3 < speeds.max() <= 1.03 * SafetyConfig().max_speed  # the arm follows its plan with a little overshoot
 
 
 def grasp(arm):

@@ -1,4 +1,4 @@
-"""The planner's card: what is measured stands in its table, in metrics.json and in a chart, and comes from the model."""
+"""The planner's card: what is measured comes from the model and stands in table, metrics.json and chart."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ documentation), narrower than those of the simulated one. Radians, seconds, metr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from vlm_robot.robot.trajectory import Trajectory
 LOWER = np.array([-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973])  # rad
 UPPER = np.array([2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973])  # rad
 START_GAP = 0.05  # rad that the first point may be away from where the joints are
+LOOKS = 60  # points of a path at which the tool's speed is worked out
 ROOM = 0.002  # metres that a point may be outside the limits further than the start is
 ROUNDING = 1.001  # what is 0.1 % too fast is rounding
 
@@ -36,6 +37,13 @@ class JointPath:
     times: np.ndarray
     positions: np.ndarray
     velocities: np.ndarray
+
+
+def limit_tool(trajectory: Trajectory, max_speed: float) -> Trajectory:
+    """Return a trajectory that is run so slowly that the tool keeps a speed, metres per second, all along its path."""
+    lengths = np.linspace(0.0, trajectory.length, LOOKS)
+    per_length = _tool_speeds(trajectory.path(lengths), trajectory.path(lengths, 1)).max()
+    return replace(trajectory, speed=min(trajectory.speed, max_speed / max(float(per_length), 1e-9)))
 
 
 def sample_path(trajectory: Trajectory, spacing: float, max_speed: float) -> JointPath:

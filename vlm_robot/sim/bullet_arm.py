@@ -15,6 +15,8 @@ import pybullet_data
 
 from vlm_robot.errors import MotionError
 from vlm_robot.robot import panda
+from vlm_robot.robot.joint_path import limit_tool
+from vlm_robot.robot.safety import SafetyConfig
 from vlm_robot.robot.trajectory import plan_joint_move, plan_line, Trajectory
 from vlm_robot.sim.motion import JointStates, Motion
 from vlm_robot.sim.physics import Physics, TIME_STEP
@@ -24,6 +26,7 @@ ARM_JOINTS = tuple(range(7))
 FINGER_JOINTS = (9, 10)
 ARM_FORCES = (87.0,) * 4 + (12.0,) * 3  # N m, the real robot's limits
 HOME_POSE = np.array([[1.0, 0, 0, 0.30], [0, -1, 0, 0], [0, 0, -1, 0.42], [0, 0, 0, 1]])  # behind the zone, high
+HOME_SPEED = SafetyConfig().max_speed  # m/s of the tool on the way home, which is planned in joints
 FINGER_SPEED = 0.10  # m/s of each finger
 SETTLE_TIME = 0.5  # seconds a finished line may take to come to rest
 GRIPPER_TIMEOUT = 2.0  # seconds
@@ -83,7 +86,8 @@ class BulletArm:
     def start_home(self) -> Motion:
         """Begin the way home, straight in joint space; raise MotionError while another motion runs."""
         self._refuse_while_moving()
-        return self.follow(plan_joint_move(self._positions(), self.home_posture), 'the way home')
+        way = plan_joint_move(self._positions(), self.home_posture)
+        return self.follow(limit_tool(way, HOME_SPEED), 'the way home')
 
     def follow(self, trajectory: Trajectory, what: str = 'the trajectory', descends: bool = False) -> Motion:
         """Begin a trajectory, whoever planned it; one that descends halts where the hand is pushed up."""
