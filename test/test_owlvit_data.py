@@ -4,19 +4,21 @@ from dataclasses import replace
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from transformers import OwlViTForObjectDetection
 
 from vlm_robot.errors import ConfigError
+from vlm_robot.evaluation.detection_metrics import Judged, RECALL_POINTS, trace_precision
 from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector, SHIPPED
 from vlm_robot.sim.world import TABLE_COLOUR
 from vlm_robot.training import owlvit_data, owlvit_scenes
 from vlm_robot.training.owlvit_batches import collate, cut_patches, LayerPool
 from vlm_robot.training.owlvit_data import compose, GRID, load_shard, PAINT, render_layers, render_shard, SIDE_PX
 from vlm_robot.training.owlvit_loss import assign_tokens, box_loss, class_loss
-from vlm_robot.training.owlvit_measure import measure, OwlVitMeasureConfig
+from vlm_robot.training.owlvit_measure import draw_curves, measure, OwlVitMeasureConfig, Tally
 from vlm_robot.training.owlvit_model import (
     build_config,
     build_processor,
@@ -310,3 +312,17 @@ def test_things_are_of_the_vocabulary():
             assert colour in COLOURS
             assert shape in SHAPES
     assert owlvit_scenes.MAX_BLOCKS + owlvit_scenes.MAX_BOWLS >= 12
+
+
+def test_curves_are_drawn_from_a_tally(tmp_path):
+    tally = Tally()
+    seen = Judged(np.array([0.9, 0.6, 0.3]), np.array([1, 0, 1]), 2)
+    tally.judged['red block'].append(seen)
+    tally.tight['red block'].append(seen)
+    tally.reworded.append(seen)
+    tally.together, tally.unknown = [0.1, 0.6], [0.05]
+    draw_curves(tally, 0.5, tmp_path / 'curves.png')
+    assert cv2.imread(str(tmp_path / 'curves.png')).std() > 10
+    curve = trace_precision([seen])
+    assert curve[0] == 1.0 and abs(curve[-1] - 2 / 3) < 1e-9 and len(curve) == len(RECALL_POINTS)
+    assert np.isnan(trace_precision([Judged(np.zeros(0), np.zeros(0, int), 0)])).all()

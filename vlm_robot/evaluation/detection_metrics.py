@@ -65,9 +65,14 @@ def judge(boxes, scores, truths, unclear, iou_threshold: float = 0.5) -> Judged:
 
 def average_precision(judged: list[Judged]) -> float:
     """Return the average precision over pictures; NaN when there was nothing to find."""
+    return float(trace_precision(judged).mean())
+
+
+def trace_precision(judged: list[Judged]) -> np.ndarray:
+    """Return (101,) precision at RECALL_POINTS, made monotonous; NaN when there was nothing to find."""
     truths = sum(item.truths for item in judged)
     if truths == 0:
-        return float('nan')
+        return np.full(len(RECALL_POINTS), np.nan)
     scores = np.concatenate([item.scores for item in judged])
     verdicts = np.concatenate([item.verdicts for item in judged])
     scores, verdicts = scores[verdicts >= 0], verdicts[verdicts >= 0]
@@ -76,7 +81,7 @@ def average_precision(judged: list[Judged]) -> float:
     recall, precision = found / truths, found / np.arange(1, len(hits) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     place = np.searchsorted(recall, RECALL_POINTS - 1e-12, side='left')
-    return float(np.append(precision, 0.0)[place].mean())
+    return np.append(precision, 0.0)[place]
 
 
 def recall_at(judged: list[Judged], threshold: float) -> float:

@@ -28,6 +28,10 @@ chosen on the validation tables.
 | false alarms, each absent phrase asked alone | {false_alarms_alone:.4f} |
 | false alarms, unknown nouns ({unknown_noun_queries} queries) | {false_alarms_unknown_nouns:.4f} |
 
+![curves](curves.png)
+
+![detections](example.png)
+
 Position of true detections after lifting with the simulator's depth:
 
 | group | n | median error | below 15 mm |

@@ -16,7 +16,11 @@ import json
 from pathlib import Path
 import time
 
+import matplotlib as mpl
 import numpy as np
+
+mpl.use('Agg')
+from matplotlib import pyplot as plt
 
 from vlm_robot.annotation import draw_detections, write_image
 from vlm_robot.datatypes import Detection, LiftedDetection
@@ -29,6 +33,8 @@ from vlm_robot.evaluation.detection_metrics import (
     Judged,
     precision_at,
     recall_at,
+    RECALL_POINTS,
+    trace_precision,
 )
 from vlm_robot.perception.lifting import lift
 from vlm_robot.perception.owlvit import OwlVitConfig, OwlVitDetector
@@ -107,6 +113,7 @@ def measure(config: OwlVitMeasureConfig) -> dict:
         if older.is_file():  # what --one-shot measured stays
             report |= {k: v for k, v in json.loads(older.read_text()).items() if k == 'queries'}
         older.write_text(json.dumps(report, indent=1) + '\n')
+        draw_curves(tally, threshold, folder / 'curves.png')
         if examples:
             rows = [np.concatenate(examples[i : i + 2], 1) for i in range(0, len(examples) - 1, 2)]
             write_image(np.concatenate(rows or examples, 0), folder / 'example.png')
@@ -196,6 +203,28 @@ def _summarise_errors(errors: list[float]) -> dict:
         'share_below_15mm': round(float((values < 0.015).mean()), 4),
         'not_lifted': int(np.isinf(values).sum()),
     }
+
+
+def draw_curves(tally: Tally, threshold: float, path: Path) -> None:
+    """Draw precision against recall, and against the threshold what is found and what is answered in vain."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    kinds = {'IoU 0.5': tally.judged, 'IoU 0.75': tally.tight, 'other words, IoU 0.5': {'': tally.reworded}}
+    for name, judged in kinds.items():
+        curves = np.array([trace_precision(items) for items in judged.values()])
+        left.plot(RECALL_POINTS, np.nanmean(curves, 0), label=f'{name}: AP {np.nanmean(curves):.3f}')
+    left.set(xlabel='recall', ylabel='precision, mean over the phrases', xlim=(0, 1), ylim=(0, 1.02))
+    every = [item for items in tally.judged.values() for item in items]
+    limits = np.linspace(LEAST_SCORE, 0.95, 60)
+    right.plot(limits, [recall_at(every, limit) for limit in limits], label='things found')
+    for name, scores in (('absent phrases asked together', tally.together), ('unknown nouns', tally.unknown)):
+        right.plot(limits, [false_alarm_rate(scores, limit) for limit in limits], label=f'{name}: answered')
+    right.axvline(threshold, color='grey', linestyle=':')
+    right.set(xlabel='threshold', xlim=(0, 1), ylim=(0, 1.02))
+    for axes in (left, right):
+        axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
 
 
 def choose_threshold(model: str, scenes: int = 100, most_alarms: float = 0.005) -> float:
