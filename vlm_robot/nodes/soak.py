@@ -23,7 +23,8 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from vlm_robot.console import console, errors
-from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
+from vlm_robot.datatypes import TaskResult
+from vlm_robot.errors import ConfigError, MotionCancelled, PerceptionError, VlmRobotError
 from vlm_robot.evaluation.census import describe_machine, list_family, take_sample
 from vlm_robot.evaluation.limits import hold_all, tabulate_figures
 from vlm_robot.evaluation.soak_report import judge, read_journal, write_report
@@ -75,7 +76,10 @@ class Soak:
             sentence = ABSENT
         begin = time.monotonic()
         canceller = self._plan_cancel(number)
-        result = self._client.send(sentence)
+        try:
+            result = self._client.send(sentence)
+        except MotionCancelled as error:  # by the canceller, on a machine too busy to tell the end in time
+            result = TaskResult(sentence, 'cancelled', str(error))
         if canceller:
             canceller.cancel()
         self._goals.wait_for(lambda: not self._goals.count_open(), QUIET)
