@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -193,6 +196,31 @@ def test_nodes_that_end_leave_no_shared_memory_behind(tmp_path):
         assert set(graph.stop().values()) == {0}
     assert len(held) >= len(graph.processes)
     assert not [segment for segment in held if segment.exists()]
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from vlm_robot.nodes.graph import Graph, GraphConfig
+graph = Graph(GraphConfig(Path(sys.argv[1]), nodes=('scene',), domain=103))
+graph.start()
+time.sleep(4.0)
+print(graph.processes['scene'].pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nodes_end_when_whoever_started_them_is_killed(tmp_path):
+    command = [sys.executable, '-c', KILLED, str(tmp_path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
+    pid = int(done.stdout)
+    assert done.returncode == -signal.SIGKILL
+    assert wait_until(lambda: not Path(f'/proc/{pid}').exists() or is_zombie(pid)), 'the node still runs'
+
+
+def is_zombie(pid):
+    """Return whether a process has ended and nobody has asked how."""
+    return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] == 'Z'
 
 
 def list_segments(pid):

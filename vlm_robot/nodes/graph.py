@@ -22,6 +22,7 @@ import time
 import yaml
 
 from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
+from vlm_robot.nodes.lifespan import PARENT
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.resources import find
 
@@ -100,7 +101,7 @@ class Graph:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self.environment(),
+                env={**self.environment(), PARENT: str(os.getpid())},  # however this process ends, its nodes end too
                 start_new_session=True,  # Ctrl-C reaches this process alone, which stops the nodes
             )
 

@@ -31,6 +31,8 @@ from vlm_robot.nodes.parameters import read_state
 
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STARTED_BY = os.getppid()
+PARENT = 'VLM_ROBOT_PARENT'  # environment variable: the process id without which a node ends; absent: none
 CLOSE_TIMEOUT = 6.0  # seconds for a node to close
 PATIENCE = 1.0  # seconds for what still runs at the end; a model that is being loaded is not waited for
 PERIOD = 0.1  # seconds between two looks at the flag while nothing happens
@@ -97,7 +99,7 @@ def leave(code: int) -> NoReturn:
 
 def spin(node: Node, threads: int) -> None:
     """
-    Bring the node up and spin until a signal comes, then close it while its callbacks still run.
+    Bring the node up and spin until a signal comes or its parent is gone, then close it while its callbacks still run.
 
     :raises ModelError: it could not be brought up.
     """
@@ -119,7 +121,7 @@ def spin(node: Node, threads: int) -> None:
     executor.add_node(node)
     starting = threading.Thread(target=start, daemon=True)
     starting.start()
-    while not stop.is_set() and rclpy.ok():
+    while not stop.is_set() and rclpy.ok() and not is_orphan():
         _spin_once(executor, node)
     closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
     closing.start()
@@ -142,6 +144,19 @@ def _spin_once(executor: MultiThreadedExecutor, node: Node) -> None:
         pass  # whoever spins asks whether the context lives
     except Exception as error:  # of a callback: one bad message must not take the robot's eyes or hands away
         node.get_logger().error(f'a callback failed: {"".join(traceback.format_exception(error))}')
+
+
+def is_orphan() -> bool:
+    """Return whether the process that PARENT names, which started this node and would end it, is gone."""
+    if PARENT not in os.environ:
+        return False
+    try:
+        os.kill(int(os.environ[PARENT]), 0)  # asks only whether it is there
+    except (ProcessLookupError, ValueError):
+        return True
+    except PermissionError:
+        pass
+    return os.getppid() != STARTED_BY  # where nobody has asked how it ended, it still seems to be there
 
 
 def spin_until(closing: threading.Event, executor: MultiThreadedExecutor, node: Node) -> None:
