@@ -65,7 +65,7 @@ def test_the_card_tells_the_figures_and_what_is_wanted(report):
     write_card(folder, data | {'shares': needed | data['shares']})
     card = (folder / 'README.md').read_text()
     assert '{' not in card
-    assert '>= 0.85' in card
+    assert '>= 0.85' in card and (folder / 'shares.png').is_file()
     assert 'presence 0.1' in card
 
 

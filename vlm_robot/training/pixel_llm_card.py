@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from vlm_robot.annotation import draw_detections, write_image
+from vlm_robot.evaluation.charts import draw_bars
+from vlm_robot.evaluation.metrics import wilson_interval
 from vlm_robot.perception.pixel_llm.grounder import PixelLlm, PixelLlmConfig
 from vlm_robot.sight_annotation import draw_caption
 from vlm_robot.training.picture_store import PictureStore
@@ -63,6 +65,10 @@ The rules of the baseline know every wording, kept ones too, and take the shippe
 `only`: the picture holds no second thing of the same colour and shape. "regressed" is the paper's head without
 regions. Sentences are the narrator's, read not written.
 
+![shares by kind of question](shares.png)
+
+![sentences tied to pixels, and what expressions mean](example.png)
+
 ### Captions of regions
 | prompt or rival | n | exact colour and shape | CIDEr-D (5 is the best of two words) |
 | --- | --- | --- | --- |
@@ -102,7 +108,16 @@ def write_card(folder: Path, report: dict) -> None:
     training, config = (json.loads((folder / name).read_text()) for name in ('training.json', 'config.json'))
     weights = (folder / 'model.safetensors').stat().st_size
     ablation = folder / 'ablation.json'
+    draw_shares(report['shares'], folder / 'shares.png')
     (folder / 'README.md').write_text(CARD.format(**_fill(training, config, weights, report, ablation)))
+
+
+def draw_shares(shares: dict, path: Path) -> None:
+    """Draw what is right of every kind of question, with 95 % Wilson intervals, surest first."""
+    rows = sorted(shares.items(), key=lambda row: -row[1]['share'])
+    spans = [wilson_interval(round(row['share'] * row['n']), row['n']) for _, row in rows]
+    names = [f'{name} (n = {row["n"]})' for name, row in rows]
+    draw_bars(names, [row['share'] for _, row in rows], spans, path, 'right, % (95 % interval)')
 
 
 def _fill(training: dict, config: dict, weights: int, report: dict, ablation: Path) -> dict:
