@@ -1,10 +1,14 @@
-"""The one place where reports become JSON files."""
+"""The one place where reports become JSON files, and the option of commands that asks for one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')]
 
 
 def save_json(data: Any, path: Path | None) -> None:

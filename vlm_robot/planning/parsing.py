@@ -126,3 +126,13 @@ def parse_plan(text: str, held: str = '') -> Plan:
         steps.append(parse_step(words, held))
         held = hold_after(steps[-1], held)
     return Plan(tuple(steps), reason)
+
+
+def flatten(sentence: str) -> str:
+    """Return a sentence as one plain line: no line ends, no signs that mean something in a program."""
+    plain = ''.join(letter if letter.isprintable() else ' ' for letter in sentence)
+    for sign, instead in (('#', ' '), ('\\', ' '), ('"', "'"), ('`', "'"), ('“', "'"), ('”', "'"), ('’', "'")):
+        plain = plain.replace(sign, instead)
+    while "''" in plain:
+        plain = plain.replace("''", "'")
+    return ' '.join(plain.split())

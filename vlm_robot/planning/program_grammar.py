@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Sequence
 import re
 
 from vlm_robot.datatypes import Scene
+from vlm_robot.planning.parsing import flatten
 from vlm_robot.planning.program_parts import SHAPES_OF_LINES, SIDES, SKILL_CALLS
-from vlm_robot.planning.program_prompt import flatten
 from vlm_robot.vocabulary import AREAS, COLOURS, LOCATIONS
 
 NOUNS = ('block', 'bowl', 'corner', 'side', 'object', 'drawer', 'pile')

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vlm_robot.datatypes import Scene
-from vlm_robot.planning.parsing import is_name
+from vlm_robot.planning.parsing import flatten, is_name
 from vlm_robot.planning.program import HEADER, INDENT
 from vlm_robot.planning.program_parts import SKILL_CALLS
 from vlm_robot.planning.sight_notes import write_notes
@@ -67,16 +67,6 @@ def write_opening(sentence: str, objects: Sequence[str], held: str = '', notes: 
     lines += [f'holding = {quote(held)}'] if held else []
     lines += [f'# seen: {notes}'] if notes else []
     return '\n'.join([*lines, f'# {flatten(sentence)}', HEADER, ''])
-
-
-def flatten(sentence: str) -> str:
-    """Return a sentence as one plain line: no line ends, no signs that mean something in a program."""
-    plain = ''.join(letter if letter.isprintable() else ' ' for letter in sentence)
-    for sign, instead in (('#', ' '), ('\\', ' '), ('"', "'"), ('`', "'"), ('“', "'"), ('”', "'"), ('’', "'")):
-        plain = plain.replace(sign, instead)
-    while "''" in plain:
-        plain = plain.replace("''", "'")
-    return ' '.join(plain.split())
 
 
 def quote(name: str) -> str:

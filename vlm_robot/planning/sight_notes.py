@@ -14,6 +14,7 @@ import json
 
 from vlm_robot.datatypes import DescriptionLine
 from vlm_robot.language.description_prompt import QUOTED_LETTERS, WRITING
+from vlm_robot.planning.parsing import flatten
 
 HEADINGS = {'tag': 'tags', 'attribute': 'attributes', 'caption': 'captions', 'text': 'written'}
 MOST_LETTERS = 400  # of all that is said; the least sure lines go first
@@ -36,6 +37,5 @@ def write_notes(lines: Sequence[DescriptionLine], sentence: str) -> str:
 
 def _plain(line: DescriptionLine) -> str:
     """Return the text of a line on one line, without signs that mean something in a prompt; written words quoted."""
-    signs = str.maketrans({'#': ' ', '\\': ' ', '"': "'", '`': "'"})
-    text = ' '.join(''.join(c if c.isprintable() else ' ' for c in line.text).translate(signs).split())
+    text = flatten(line.text)
     return json.dumps(text[:QUOTED_LETTERS], ensure_ascii=False) if line.kind == 'text' and text else text

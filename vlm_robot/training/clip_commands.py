@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.json_files import Json, save_json
 
 Data = Annotated[Path, typer.Option(help='Renderings; what is missing is rendered.')]
 OutFolder = Annotated[Path | None, typer.Option(help='Folder for report, pictures and the model card.')]
-Json = Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')]
 PICTURES = Path('runs/pictures')
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vlm_robot.console import console
+from vlm_robot.evaluation.json_files import Json, save_json
 
 Data = Annotated[Path, typer.Option(help='Renderings; what is missing is rendered.')]
 PICTURES = Path('runs/pictures')
@@ -39,7 +39,7 @@ def measure_clipseg(
     pictures: Annotated[int, typer.Option(min=2, help='Held-out pictures.')] = 200,
     data: Data = PICTURES,
     out: Annotated[Path | None, typer.Option(help='Folder for report, pictures and the model card.')] = None,
-    json_file: Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')] = None,
+    json_file: Json = None,
 ) -> None:
     """
     Measure masks on held-out pictures: overlap, pixels given to absent things, example pictures as prompts, speed.
@@ -50,6 +50,4 @@ def measure_clipseg(
 
     report = measure(ClipSegMeasureConfig(model, pictures, data, out))
     console.print_json(data=report)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(report, indent=2) + '\n')
+    save_json(report, json_file)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vlm_robot.console import console
+from vlm_robot.evaluation.json_files import Json, save_json
 
 Minutes = Annotated[float, typer.Option(min=0.1, help='Wall-clock budget; the rates fall to their end over it.')]
 
@@ -49,7 +49,7 @@ def measure_pixel_llm(
     ),
     crops: Annotated[int, typer.Option(min=0, help='Training views for the baselines; 0 leaves them out.')] = 400,
     out: Annotated[Path | None, typer.Option(help='Folder for metrics and pictures; a checkpoint gets a card.')] = None,
-    json_file: Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')] = None,
+    json_file: Json = None,
 ) -> None:
     """
     Measure PixelLLM on held-out pictures: referring, places of words, region and dense captions; with baselines.
@@ -67,6 +67,4 @@ def measure_pixel_llm(
         draw_examples(model, PictureStore(store, 'test', pictures), out / 'example.png')
         if (out / 'training.json').is_file():
             write_card(out, report)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(report, indent=2) + '\n')
+    save_json(report, json_file)

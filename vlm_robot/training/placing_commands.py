@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.json_files import Json, save_json
 
-Json = Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')]
 OutFolder = Annotated[Path | None, typer.Option(help='Folder for the table as Markdown.')]
 
 

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.json_files import save_json
-
-Json = Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')]
+from vlm_robot.evaluation.json_files import Json, save_json
 
 
 def measure_planner(

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-import math
 import random
 
 from tqdm import tqdm
 
 from vlm_robot.datatypes import Step
+from vlm_robot.evaluation.metrics import wilson_interval
 from vlm_robot.planning.parsing import format_plan
 from vlm_robot.planning.saycan import SayCanPlanner
 from vlm_robot.planning.symbolic import apply
@@ -87,9 +87,7 @@ class Score:
     @property
     def interval(self) -> tuple[float, float]:
         """Return the Wilson interval of the share."""
-        z, n, p = 1.96, self.n, self.right / self.n
-        middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+        return wilson_interval(self.right, self.n)
 
 
 def grade(planner: SayCanPlanner, sample: TaskSample) -> tuple[bool, str]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import random
 
+from vlm_robot.planning.parsing import flatten
 from vlm_robot.planning.program import INDENT
-from vlm_robot.planning.program_prompt import flatten, HEAD, STOP, write_program_prompt
+from vlm_robot.planning.program_prompt import HEAD, STOP, write_program_prompt
 from vlm_robot.planning.program_prompt import Turn as PromptTurn
 from vlm_robot.training import (
     program_layouts,

@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from vlm_robot.console import console
-from vlm_robot.evaluation.json_files import save_json
+from vlm_robot.evaluation.json_files import Json, save_json
 
 Attempts = Annotated[Path, typer.Option(help='Attempts, one a line; what is missing is tried in the simulator.')]
 Fresh = Annotated[int, typer.Option(min=2, help='Tables to measure on, never fitted to.')]
 Minutes = Annotated[float, typer.Option(min=0.1, help='Longest time for attempts; continued when run again.')]
-Json = Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')]
 ATTEMPTS = Path('out/success/attempts.jsonl')
 
 

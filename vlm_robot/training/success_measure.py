@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vlm_robot.evaluation.metrics import wilson_interval
 from vlm_robot.planning.affordance import AffordanceConfig, judge
 from vlm_robot.planning.success_features import measure
 from vlm_robot.planning.success_predictor import SuccessPredictor
@@ -154,19 +155,13 @@ def draw_reliability(bins: Sequence[tuple[float, float, int]], path: Path) -> No
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color='0.7', linewidth=1)
     for told, true, count in bins:
-        low, high = _wilson(true, count)
+        low, high = wilson_interval(round(true * count), count)
         axes.plot([told, told], [low, high], color='0.5', linewidth=1)
         axes.plot(told, true, 'o', color='#2b6cb0', markersize=5)
         axes.annotate(f'{count}', (told, true), textcoords='offset points', xytext=(6, -10), fontsize=7)
     axes.set(xlabel='told probability of success', ylabel='share that succeeded', xlim=(0, 1), ylim=(0, 1.02))
     axes.set_title('held-out attempts; numbers are counts', fontsize=9)
     figure.savefig(path)
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    z = 1.96
-    middle, half = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def flip_hand(attempt: Attempt) -> Attempt:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vlm_robot.console import console
+from vlm_robot.evaluation.json_files import Json, save_json
 
 
 def train_vilt(
@@ -35,7 +35,7 @@ def measure_vilt(
     lens: Annotated[int, typer.Option(min=0, help='Of how many the language model is asked too; it is slow.')] = 20,
     data: Annotated[Path, typer.Option(help='Renderings; what is missing is rendered.')] = Path('runs/pictures'),
     out: Annotated[Path | None, typer.Option(help='Folder for report, pictures and the model card.')] = None,
-    json_file: Annotated[Path | None, typer.Option('--json', help='Also write the report to this file.')] = None,
+    json_file: Json = None,
 ) -> None:
     """
     Measure answers about held-out scenes by kind of question, beside the answer prior and LENS.
@@ -47,6 +47,4 @@ def measure_vilt(
     where = str(out) if out else ''
     report = measure(ViltMeasureConfig(model, pictures, lens=lens, data=data, out=where))
     console.print_json(data=report)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(report, indent=2) + '\n')
+    save_json(report, json_file)
