@@ -32,7 +32,7 @@ class Voice:
     def generate(self, prompt, max_new_tokens=64, stop=(), grammar=''):
         return self.program
 
-    def write(self, prompt, max_new_tokens=64, stop=(), grammar=''):
+    def write(self, prompt, max_new_tokens=64, stop=(), grammar='', draft=''):
         return Generation(self.program, math.log(self.probability), 5)
 
 

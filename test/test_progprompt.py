@@ -38,7 +38,7 @@ class SureWriter(ScriptedLanguageModel):
         super().__init__({})
         self.text, self.logprob, self.grammars = text, logprob, []
 
-    def write(self, prompt, max_new_tokens=64, stop=(), grammar=''):
+    def write(self, prompt, max_new_tokens=64, stop=(), grammar='', draft=''):
         self.prompts.append(prompt)
         self.grammars.append(grammar)
         return Generation(self.text, self.logprob, 10)

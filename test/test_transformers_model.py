@@ -94,6 +94,51 @@ def test_greedy_text_is_the_most_likely_and_stops(untuned):
     assert best.logprob > other.logprob
 
 
+def count_passes(model, monkeypatch, **arguments):
+    """Write after an empty memory; return what was written and how many forward passes it took."""
+    passes = []
+    extend = type(model)._extend
+
+    def count(self, *args, **kwargs):
+        passes.append(1)
+        return extend(self, *args, **kwargs)
+
+    model.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model), '_extend', count)
+        return model.write(**arguments), len(passes)
+
+
+@pytest.mark.parametrize('head', [0, 3, 7, 100])
+@pytest.mark.parametrize('stop', [(), ('\n',), (' the',)])
+def test_a_draft_changes_the_time_and_nothing_else(untuned, monkeypatch, head, stop):
+    asked = {'prompt': 'The capital of France is', 'max_new_tokens': 24, 'stop': stop}
+    plain, slow = count_passes(untuned, monkeypatch, **asked)
+    for draft in (plain.text[:head], plain.text[:head] + ' violin', plain.text + ' and all that', ' 7 7 7 7', '\n\n\n'):
+        drafted, passes = count_passes(untuned, monkeypatch, **asked, draft=draft)
+        assert drafted.text == plain.text and drafted.token_count == plain.token_count
+        assert drafted.logprob == pytest.approx(plain.logprob, abs=1e-3)
+        assert passes <= slow
+    assert count_passes(untuned, monkeypatch, **asked, draft=plain.text)[1] <= 1 + slow // 8
+
+
+def test_two_kinds_of_prompt_are_remembered_and_a_third_takes_the_place_of_the_older(untuned, monkeypatch):
+    kinds = [f'{word} ' * 20 + 'end' for word in ('red', 'green', 'blue')]
+    fed = []
+    forward = untuned.model.forward
+
+    def count(*args, **kwargs):
+        fed.append(kwargs['input_ids'].shape[1])
+        return forward(*args, **kwargs)
+
+    untuned.forget()
+    monkeypatch.setattr(untuned.model, 'forward', count)
+    for kind in (0, 1, 0, 1, 2, 1, 0):
+        untuned.score(kinds[kind], [' of it'])
+    whole = fed[0]
+    assert [tokens < whole / 2 for tokens in fed] == [False, False, True, True, False, True, False]
+
+
 def test_generation_leaves_scores_as_they_were(untuned):
     before = untuned.score(PROMPT, [' go home.'])
     untuned.generate(PROMPT, 5)

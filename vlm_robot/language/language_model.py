@@ -72,17 +72,28 @@ class LanguageModel(Protocol):
 class Writer(Protocol):
     """A model that also tells how likely it found what it wrote."""
 
-    def write(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> Generation:
-        """Return the greedy continuation as ``generate`` does, with its probability."""
+    def write(
+        self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '', draft: str = ''
+    ) -> Generation:
+        """
+        Return the greedy continuation as ``generate`` does, with its probability.
+
+        :param draft: a guess of the continuation, from which a backend may gain time; the text does not depend on it.
+        """
         ...
 
 
 def write(
-    model: LanguageModel, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = ''
+    model: LanguageModel,
+    prompt: str,
+    max_new_tokens: int = 64,
+    stop: Sequence[str] = (),
+    grammar: str = '',
+    draft: str = '',
 ) -> Generation:
     """Return what a model writes, with its probability where the model tells it."""
     if isinstance(model, Writer):
-        return model.write(prompt, max_new_tokens, stop, grammar)
+        return model.write(prompt, max_new_tokens, stop, grammar, draft)
     return Generation(model.generate(prompt, max_new_tokens, stop, grammar))
 
 

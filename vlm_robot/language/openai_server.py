@@ -132,11 +132,14 @@ class ServerLanguageModel:
         """Return the greedy continuation of the prompt, cut before the first stop text."""
         return self.write(prompt, max_new_tokens, stop, grammar).text
 
-    def write(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> Generation:
+    def write(
+        self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '', draft: str = ''
+    ) -> Generation:
         """
         Return the greedy continuation of the prompt, cut before the first stop text, with its probability if told.
 
         :param grammar: Lark text, sent along where ``grammar_field`` says how; otherwise the text is free.
+        :param draft: not used; a server has its own ways to gain time.
         :raises ServerError: as ``score``.
         """
         self._find_model()

@@ -1,11 +1,13 @@
 """
 A causal language model of transformers, in this process, that scores many continuations in one pass.
 
-The prompt is encoded once and its key-value cache is kept: the next prompt re-uses the longest run of
-tokens it shares with the last one. Continuations become a trie whose nodes are fed as one sequence under a
-tree-shaped attention mask (as in SpecInfer, arXiv 2305.09781), so tokens shared by several continuations
-are computed once and the cache is never copied. The scores equal those of one full forward pass per
-continuation, up to rounding.
+Prompts are encoded once and the key-value caches of the last few kinds of prompt are kept: the next prompt
+re-uses the longest run of tokens that it shares with one of them. What somebody guesses that the model will
+write is checked in one pass and kept as far as the model would have written it too (speculative decoding,
+arXiv 2211.17192, with a draft that costs nothing); the text is the same, it only comes sooner. Continuations
+become a trie whose nodes are fed as one sequence under a tree-shaped attention mask (as in SpecInfer, arXiv
+2305.09781), so tokens shared by several continuations are computed once and the cache is never copied. The
+scores equal those of one full forward pass per continuation, up to rounding.
 
 It assumes full causal attention (Llama, Qwen, SmolLM, ...): a sliding window shorter than the prompt would
 change the scores.
@@ -14,7 +16,7 @@ change the scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 import threading
 
@@ -28,6 +30,8 @@ from vlm_robot.language.language_model import ContinuationScore, Generation
 from vlm_robot.language.smollm import ensure_smollm2, quiet, SMOLLM2
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
+CACHES = 2  # kinds of prompt that are remembered: a planner's programs and its options begin differently
+SHARED = 8  # tokens that prompts of one kind have in common, at least; short prompts: half of theirs
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -83,6 +87,14 @@ def build_trie(continuations: Sequence[Sequence[int]]) -> TokenTrie:
     return TokenTrie(tuple(tokens), tuple(parents), paths)
 
 
+@dataclass
+class _Encoded:
+    """A prompt that was read: the key-value cache and the tokens in it."""
+
+    cache: DynamicCache
+    tokens: list[int] = field(default_factory=list)
+
+
 class TransformersLanguageModel:
     """A LanguageModel that runs here; safe to call from several threads, one call at a time is computed."""
 
@@ -128,32 +140,39 @@ class TransformersLanguageModel:
         """Return the greedy continuation of the prompt, cut before the first stop text."""
         return self.write(prompt, max_new_tokens, stop, grammar).text
 
-    def write(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> Generation:
+    def write(
+        self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '', draft: str = ''
+    ) -> Generation:
         """
         Return the greedy continuation of the prompt with its probability, cut before the first stop text.
 
         :param grammar: Lark text; tokens that it does not allow are passed over, those that it forces are taken
             without a choice and fed together. The probability is that of the model without the grammar.
+        :param draft: a guess of the continuation. It changes how long the text takes and nothing else.
         :raises ModelError: the grammar cannot be used, or the text is too long.
         """
         ids = self._tokenise(prompt)
         guide = self._guide.begin(grammar) if grammar else None
+        guess = self.tokenizer(draft, add_special_tokens=False)['input_ids'] if draft else []
         new: list[int] = []
         logprob = 0.0
         with self._lock:
             while len(new) < max_new_tokens and not (guide and guide.is_complete()):
                 forced = guide.list_forced() if guide else []
-                logprobs = torch.log_softmax(self._extend(ids + new + forced, rows=1 + len(forced)).float(), dim=-1)
-                token = _choose_token(logprobs[len(forced)], guide, forced)
-                taken = [*forced, *([token] if token is not None else [])]
-                if self.tokenizer.eos_token_id in taken:
-                    break
-                new += taken
-                logprob += sum(logprobs[row, item].item() for row, item in enumerate(taken))
-                text = self.tokenizer.decode(new)
-                cuts = [text.index(mark) for mark in stop if mark in text]
-                if cuts:
-                    return Generation(text[: min(cuts)], logprob, len(new))
+                # Fed beyond what is certain: the guess, as long as it agrees with all before it.
+                ahead = guess if forced == guess[: len(forced)] else forced
+                logprobs = torch.log_softmax(self._extend(ids + new + ahead, rows=1 + len(ahead)).float(), dim=-1)
+                taken = _take(logprobs, ahead, guide, forced)
+                guess = guess[len(taken) :] if taken == guess[: len(taken)] else []
+                for row, token in enumerate(taken[: max_new_tokens - len(new)]):
+                    if token == self.tokenizer.eos_token_id:
+                        return Generation(self.tokenizer.decode(new), logprob, len(new))
+                    new.append(token)
+                    logprob += logprobs[row, token].item()
+                    text = self.tokenizer.decode(new) if stop else ''
+                    cuts = [text.index(mark) for mark in stop if mark in text]
+                    if cuts:
+                        return Generation(text[: min(cuts)], logprob, len(new))
         return Generation(self.tokenizer.decode(new), logprob, len(new))
 
     def _tokenise(self, prompt: str) -> list[int]:
@@ -178,9 +197,18 @@ class TransformersLanguageModel:
         return coded
 
     def forget(self) -> None:
-        """Throw the prompt cache away."""
-        self._cache = DynamicCache(config=self.model.config)
-        self._known: list[int] = []
+        """Throw the caches of prompts away."""
+        self._encoded: list[_Encoded] = []  # the newest last
+
+    def _recall(self, ids: list[int]) -> _Encoded:
+        """Take out the encoded prompt that begins most like ``ids``, or make room for one of a new kind."""
+        shared = [_count_common(old.tokens, ids) for old in self._encoded]
+        best = max(range(len(shared)), key=shared.__getitem__, default=-1)
+        if best >= 0 and shared[best] >= max(1, min(SHARED, len(ids) // 2)):
+            return self._encoded.pop(best)
+        if len(self._encoded) == CACHES:
+            self._encoded.pop(0)
+        return _Encoded(DynamicCache(config=self.model.config))
 
     @torch.inference_mode()
     def _extend(self, ids: list[int], trie: TokenTrie = TokenTrie((), (), ()), rows: int = 1) -> torch.Tensor:
@@ -195,37 +223,53 @@ class TransformersLanguageModel:
             raise ModelError(
                 f'the prompt has {len(ids)} tokens, model {self.name} reads at most {limit}; shorten the text'
             )
-        keep = _count_common(self._known, ids[:-rows])  # the last tokens are always fed: their logits are needed
+        encoded = self._recall(ids)  # and not put back where anything fails: half-written, it must not be believed
+        keep = _count_common(encoded.tokens, ids[:-rows])  # the last tokens are always fed: their logits are needed
         fresh = len(ids) - keep
-        known, self._known = self._known, []
-        try:
-            if keep < len(known):
-                self._cache.crop(keep - len(known))
-            mask, positions = _build_mask(keep, fresh, trie.parents, self.dtype)
-            logits = self.model(
-                input_ids=torch.tensor([ids[keep:] + list(trie.tokens)], device=self.device),
-                position_ids=positions.to(self.device),
-                attention_mask=mask.to(self.device),
-                past_key_values=self._cache,
-                use_cache=True,
-                logits_to_keep=rows + len(trie.tokens),
-            ).logits[0]
-            if trie.tokens:
-                self._cache.crop(-len(trie.tokens))
-        except BaseException:
-            self.forget()  # a half-written cache must not be believed
-            raise
-        self._known = list(ids)
+        if keep < len(encoded.tokens):
+            encoded.cache.crop(keep - len(encoded.tokens))
+        mask, positions = _build_mask(keep, fresh, trie.parents, self.dtype)
+        logits = self.model(
+            input_ids=torch.tensor([ids[keep:] + list(trie.tokens)], device=self.device),
+            position_ids=positions.to(self.device),
+            attention_mask=mask.to(self.device),
+            past_key_values=encoded.cache,
+            use_cache=True,
+            logits_to_keep=rows + len(trie.tokens),
+        ).logits[0]
+        if trie.tokens:
+            encoded.cache.crop(-len(trie.tokens))
+        self._encoded.append(_Encoded(encoded.cache, list(ids)))
         return logits
 
 
-def _choose_token(logprobs: torch.Tensor, guide: GuidedText | None, forced: Sequence[int]) -> int | None:
-    """Return the likeliest token that may come after the forced ones; None where nothing may."""
+def _take(logprobs: torch.Tensor, ahead: list[int], guide: GuidedText | None, forced: list[int]) -> list[int]:
+    """
+    Return the greedy tokens as far as their logits are known.
+
+    :param logprobs: (1 + len(ahead), vocabulary), behind what is certain and behind each token that was fed beyond.
+    :param ahead: these tokens; ``forced`` must come next, whatever the model wants.
+    """
+    taken: list[int] = []
+    while True:
+        if forced != ahead[len(taken) : len(taken) + len(forced)]:
+            return taken  # what is forced was not fed; the next pass begins with it
+        if guide is not None:
+            guide.add(forced)
+        taken += forced
+        if guide is not None and guide.is_complete():
+            return taken
+        row = len(taken)
+        taken.append(_choose_token(logprobs[row], guide))
+        if row == len(ahead) or taken[-1] != ahead[row]:
+            return taken
+        forced = guide.list_forced() if guide is not None else []
+
+
+def _choose_token(logprobs: torch.Tensor, guide: GuidedText | None) -> int:
+    """Return the likeliest token that may come next."""
     if guide is None:
         return int(logprobs.argmax())
-    guide.add(forced)
-    if guide.is_complete():
-        return None
     allowed = torch.from_numpy(guide.mask()).to(logprobs.device)
     token = int(logprobs.masked_fill(~allowed, -torch.inf).argmax())
     guide.add([token])

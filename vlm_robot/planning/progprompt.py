@@ -24,6 +24,7 @@ from vlm_robot.planning.explanation import find_line
 from vlm_robot.planning.interpreter import Execution, InterpreterConfig, Ruling
 from vlm_robot.planning.options import say
 from vlm_robot.planning.program import HEADER, parse_program
+from vlm_robot.planning.program_draft import draft_program
 from vlm_robot.planning.program_grammar import write_grammar
 from vlm_robot.planning.program_parts import Program
 from vlm_robot.planning.program_prompt import STOP, write_program_prompt
@@ -144,8 +145,9 @@ class ProgPromptPlanner:
 
     def _write(self, prompt: str, sentence: str, scene: Scene) -> Written:
         grammar = write_grammar(sentence, scene) if self.config.constrained else ''
+        draft = draft_program(sentence, scene)
         for _ in range(self.config.attempts):
-            text = write(self.model, prompt, self.config.max_new_tokens, (STOP,), grammar)
+            text = write(self.model, prompt, self.config.max_new_tokens, (STOP,), grammar, draft)
             written = self._read(text)
             if written.program is not None or (grammar and isinstance(self.model, Writer)):
                 break  # a text under a grammar would come out the same again
