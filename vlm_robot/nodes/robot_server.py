@@ -71,7 +71,7 @@ class RobotServer:
     def _watch(self, check: Callable[[], None]) -> Callable[[], None]:
         """Return a check that also notices a server that went away, and a motion without end."""
         begin = time.monotonic()
-        seen = begin + self._server_timeout  # until then a server may still come
+        seen = None  # when the server was there last; whether it comes at all is not judged here
 
         def look() -> None:
             nonlocal seen
@@ -79,7 +79,7 @@ class RobotServer:
             now = time.monotonic()
             if self._client.server_is_ready():
                 seen = now
-            elif now - seen > self._server_timeout:
+            elif seen is not None and now - seen > self._server_timeout:
                 raise MotionError(f"the action server '{self.name}' went away while the robot moved; start it again")
             if now - begin > self._motion_timeout:
                 raise MotionError(f"the goal of '{self.name}' did not end within {self._motion_timeout:g} s")
