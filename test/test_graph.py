@@ -193,7 +193,8 @@ def test_nodes_that_end_leave_no_shared_memory_behind(tmp_path):
         graph.wait_until_ready(client, 600.0)
         held = {segment for process in graph.processes.values() for segment in list_segments(process.pid)}
         held -= list_segments(os.getpid())
-        assert set(graph.stop().values()) == {0}
+        codes = graph.stop()
+        assert set(codes.values()) == {0}, {name: graph.log_of(name).read_text()[-3000:] for name in codes}
     assert len(held) >= len(graph.processes)
     assert not [segment for segment in held if segment.exists()]
 

@@ -91,7 +91,10 @@ def viewer(tmp_path_factory):
         yield viewer
         graph.check()
         viewer.close()
-        assert set(graph.stop().values()) == {0}
+        codes = graph.stop()
+        assert set(codes.values()) == {0}, {
+            name: (code, graph.log_of(name).read_text()[-3000:]) for name, code in codes.items() if code
+        }
 
 
 @pytest.fixture(scope='module')

@@ -37,7 +37,7 @@ EXTRAS = (*SIGHT['full'], *WATCH, 'kitchen', 'recorder')  # started when they ar
 # Names that ROS fixes, moved into the namespace of the robot: each simulator has its own clock.
 OWN_NAMES = {'/clock': 'clock', '/tf': 'tf', '/tf_static': 'tf_static'}
 RESTART_PAUSE = 2.0  # seconds between two starts of a node that keeps ending
-STOP_TIMEOUT = 10.0  # seconds for a node to end after SIGINT
+STOP_TIMEOUT = 20.0  # seconds for a node to end after SIGINT; a node that hangs ends itself before (lifespan.py)
 
 
 @dataclass(frozen=True)

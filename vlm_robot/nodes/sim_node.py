@@ -283,7 +283,7 @@ def _create_tf_publisher(node: Node):
 
 def main() -> None:
     """Run the node until somebody stops it; end the process with its exit code."""
-    lifespan.leave(lifespan.run(SimNode, threads=6))
+    lifespan.leave(lifespan.run(SimNode, threads=6, is_quick=True))
 
 
 if __name__ == '__main__':

@@ -28,6 +28,7 @@ from vlm_robot.sim.world import World
 
 Answer = TypeVar('Answer')
 BATCH = 12  # steps at most between two looks at the work that waits: 50 ms of simulated time
+BREATH = 0.001  # wall-clock seconds between two batches of a world that lags: a cancel must get through
 LAG_LIMIT = 0.25  # simulated seconds; a slower machine does not make up for more
 ANSWER_TIMEOUT = 60.0  # wall-clock seconds
 
@@ -148,6 +149,8 @@ class SimThread:
                 continue
             self._advance(self._table, count)
             owed -= count * TIME_STEP
+            if owed >= TIME_STEP:
+                time.sleep(BREATH)
 
     def _advance(self, table: Table, count: int) -> None:
         table.world.step(count)

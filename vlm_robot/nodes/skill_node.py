@@ -165,7 +165,7 @@ class SkillNode(Node):
 
 def main() -> None:
     """Run the node until somebody stops it; end the process with its exit code."""
-    lifespan.leave(lifespan.run(SkillNode, threads=6))
+    lifespan.leave(lifespan.run(SkillNode, threads=6, is_quick=True))
 
 
 if __name__ == '__main__':
