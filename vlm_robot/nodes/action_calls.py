@@ -18,7 +18,7 @@ from rclpy.task import Future
 from vlm_robot.errors import MotionError
 from vlm_robot.nodes.action_client import ActionClient
 
-PERIOD = 0.005  # seconds between two looks at ``check``: two such waits stand between a cancel and the arm
+PERIOD = 0.002  # seconds between two looks at ``check``: two such waits stand between a cancel and the arm
 LOOK_PERIOD = 0.5  # seconds between two looks at who offers the action
 GRACE = 5.0  # seconds that a cancelled goal has to end
 

@@ -30,7 +30,7 @@ from vlm_robot.nodes.task_timing import TaskTimes, TaskTiming
 from vlm_robot.resources import find
 
 START_TIMEOUT = 600.0  # wall-clock seconds
-JOINT_RATE = 100.0  # Hz of simulated time: rest is known to 10 ms
+JOINT_RATE = 60.0  # Hz of simulated time: rest is known to 17 ms
 # A robot's arm does not move at twice its speed, as the simulator does by default; as many pictures a second as there.
 AS_A_ROBOT = {'real_time_factor': 1.0, 'camera_rate': 2.0}
 

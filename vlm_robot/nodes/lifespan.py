@@ -49,7 +49,7 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
     ``node.close()`` is called at the end where the node has one: it must make every blocked callback return.
 
     :param build: makes the node; what it raises as VlmRobotError is printed as one line, exit code 1.
-    :param is_quick: the node moves something and must hear of a cancel at once; costs a little of its speed.
+    :param is_quick: the node stands between a cancel and the arm, and must hear of it at once.
     """
     name, code, node = 'vlm_robot', 0, None
     try:

@@ -215,7 +215,7 @@ class PlannerNode(LifecycleNode):
 
 def main() -> None:
     """Run the node until somebody stops it; end the process with its exit code."""
-    lifespan.leave(lifespan.run(PlannerNode, threads=6))
+    lifespan.leave(lifespan.run(PlannerNode, threads=6, is_quick=True))
 
 
 if __name__ == '__main__':

@@ -31,6 +31,7 @@ from vlm_robot.sim.bullet_arm import Motion
 from vlm_robot_interfaces.action import MoveArm, MoveGripper
 from vlm_robot_interfaces.srv import GetWorldState, LoadScenario
 
+CANCEL_PERIOD = 0.002  # wall-clock seconds between two looks whether a motion shall be halted
 DEFAULT_SPEED, DEFAULT_FORCE = 0.25, 20.0  # m/s, N: what 0 in a goal stands for
 
 
@@ -207,7 +208,7 @@ class SimNode(Node):
                 raise MotionError(f'the simulator stopped: {self.sim.failure or "it was closed"}')
             if handle.is_cancel_requested:
                 motion.stop_requested = True
-            time.sleep(0.005)
+            time.sleep(CANCEL_PERIOD)
         motion.raise_failure()
 
     def _load(self, request, response):

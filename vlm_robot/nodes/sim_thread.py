@@ -27,8 +27,10 @@ from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
 from vlm_robot.sim.world import World
 
 Answer = TypeVar('Answer')
-BATCH = 12  # steps at most between two looks at the work that waits: 50 ms of simulated time
-BREATH = 0.001  # wall-clock seconds between two batches of a world that lags: a cancel must get through
+BATCH = 4  # steps at most between two looks at the work that waits and at what is due: 17 ms of simulated time
+CATCH_UP = 2.0  # times the wanted rate, at most, at which a world that lags after a picture makes up for it: what comes
+# over the network travels in wall-clock time, and a world that leaps meanwhile would hear of a cancel too late
+BREATH = 0.001  # wall-clock seconds, at least, between two such batches
 LAG_LIMIT = 0.25  # simulated seconds; a slower machine does not make up for more
 ANSWER_TIMEOUT = 60.0  # wall-clock seconds
 
@@ -150,7 +152,8 @@ class SimThread:
             self._advance(self._table, count)
             owed -= count * TIME_STEP
             if owed >= TIME_STEP:
-                time.sleep(BREATH)
+                due = now + count * TIME_STEP / (self.real_time_factor * CATCH_UP)
+                time.sleep(max(BREATH, due - time.monotonic()))
 
     def _advance(self, table: Table, count: int) -> None:
         table.world.step(count)
