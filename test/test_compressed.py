@@ -15,7 +15,8 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vlm_robot.errors import ImageError
-from vlm_robot.nodes import compressed, conversions, pixels
+from vlm_robot.evaluation.input_trials import run_trials
+from vlm_robot.nodes import compressed, compressed_inputs, conversions, pixels
 from vlm_robot.nodes.compressed import unpack
 
 HEADER = conversions.to_header(3.5, 'front_optical_frame')
@@ -99,6 +100,12 @@ def test_broken_bytes_give_a_picture_of_that_size_or_a_reason(data):
 def test_noise_is_refused(data, name):
     with pytest.raises(ImageError):
         unpack(CompressedImage(format=name, data=data))
+
+
+def test_what_the_bench_sends_is_refused_or_within_limits():
+    (row,) = run_trials(compressed_inputs.ENTRY_POINTS, 200, 3, 60.0)
+    assert row.is_clean, row.faults
+    assert row.tried == 200 and row.refused > 50 and row.accepted > 20
 
 
 def test_what_claims_to_be_huge_is_refused_before_it_is_decoded(monkeypatch):

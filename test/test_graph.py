@@ -123,6 +123,9 @@ def test_an_empty_sentence_ends_with_a_reason(client):
 
 def test_planning_alone_moves_nothing(client):
     before = client.world_state().positions
+    for absurd, words in (('put the block ' * 400, 'characters'), ('  ', 'empty'), ('12 34', 'no words')):
+        refused = client.send(absurd, plan_only=True)
+        assert refused.status == 'failed' and words in refused.reason
     result = client.send(SENTENCE, plan_only=True)
     assert [step.skill for step in result.plan.steps] == ['pick', 'place_in', 'done']
     after = client.world_state().positions

@@ -33,6 +33,19 @@ def test_runs_are_found_and_other_files_are_left_alone(folder):
     assert [report['suite'] for report, _ in read_runs([folder])] == ['A', 'B', 'F']
 
 
+@pytest.mark.parametrize(
+    ('change', 'word'), [({'baseline': None}, 'baseline'), ({'tier': []}, 'tier'), ({'episodes': 'none'}, 'episodes')]
+)
+def test_a_broken_run_is_named(folder, tmp_path, change, word):
+    whole = read_runs([folder])[0][0]
+    (tmp_path / 'run.json').write_text(json.dumps({**whole, **change}))
+    with pytest.raises(ConfigError, match=f'run.json.*{word} missing or wrong'):
+        read_runs([tmp_path])
+    (tmp_path / 'run.json').write_text('{"suite": "A", "tier": "T0", "episodes": [], "key": "A"}')
+    with pytest.raises(ConfigError, match='planner'):
+        read_runs([tmp_path])
+
+
 def test_no_results_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match='vlm-robot evaluate'):
         read_runs([tmp_path])

@@ -38,11 +38,25 @@ class Block:
     pictures: tuple[tuple[Path, str], ...] = ()  # file and what it shows
 
 
+# What every report of ``evaluate`` holds and everything here relies on.
+RUN = {'suite': str, 'tier': str, 'planner': str, 'baseline': str, 'disturbed': bool, 'key': str, 'n': int,
+       'intervals': dict, 'error_split': dict, 'tasks': dict, 'episodes': list}  # fmt: skip
+
+
+def _check_run(data: dict, path: Path) -> None:
+    wrong = [key for key, kind in RUN.items() if not isinstance(data.get(key), kind)]
+    if wrong:
+        raise ConfigError(
+            f"'{path}' is no whole report of `vlm-robot evaluate`: {', '.join(wrong)} missing or wrong; run it again "
+            'with --out, or take the file away'
+        )
+
+
 def read_runs(folders: Sequence[Path]) -> list[tuple[dict, Path]]:
     """
     Return every run of the folders with the folder it lies in, by name.
 
-    :raises ConfigError: there is none.
+    :raises ConfigError: there is none, or one is broken.
     """
     found = []
     for folder in folders:
@@ -52,6 +66,7 @@ def read_runs(folders: Sequence[Path]) -> list[tuple[dict, Path]]:
             except (OSError, ValueError):
                 continue
             if isinstance(data, dict) and {'suite', 'tier', 'episodes', 'key'} <= set(data):
+                _check_run(data, path)
                 found.append((data, Path(folder)))
     if not found:
         places = ', '.join(str(folder) for folder in folders)

@@ -1,5 +1,5 @@
 """
-Sends bad inputs to a running graph: sentences, queries, scenarios, answers, skills, poses and grips of the arm.
+Sends bad inputs to a running graph: sentences, queries, scenarios, answers, skills, parameters, poses, grips.
 
 Five real nodes run over real DDS. An input must get an answer in time, with a reason where it is refused; no node may
 end; and the tool, as the simulator itself tells it, must never leave the limits of the arm. At the end an ordinary
@@ -29,12 +29,13 @@ from vlm_robot.errors import VlmRobotError
 from vlm_robot.evaluation.bad_inputs import make_numbers, make_text
 from vlm_robot.evaluation.entry_points import EntryPoint, require, SENTENCES
 from vlm_robot.evaluation.input_trials import KEPT, Row, run_trials
-from vlm_robot.nodes import conversions, message_inputs
+from vlm_robot.nodes import compressed_inputs, conversions, message_inputs
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.graph import Graph, GraphConfig
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.message_inputs import cut_text, make_pose, make_queries, make_step, to_float32
+from vlm_robot.nodes.parameter_inputs import ParameterStorm
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.nodes.witness import Limits
 from vlm_robot.vocabulary import list_labels
@@ -67,6 +68,7 @@ class Storm:
         node = client.node
         self._actions = {name: ActionClient(node, kind, name) for name, kind in ACTIONS.items()}
         self._services = {name: node.create_client(kind, name) for name, kind in SERVICES.items()}
+        self._parameters = ParameterStorm(node, list(graph.processes), self._ask)
         self._watch = node.create_subscription(PoseStamped, 'tcp_pose', self._on_tool, reliable_qos(20))
 
     def list_entries(self) -> tuple[EntryPoint, ...]:
@@ -79,6 +81,7 @@ class Storm:
             EntryPoint('graph: answer', _make_answer, self._checked(service(self._services['answer_question']))),
             EntryPoint('graph: question about the scene', _make_about, about),
             EntryPoint('graph: skill', _make_skill, self._checked(self._action('execute_skill'))),
+            EntryPoint('graph: parameter', self._parameters.make, self._checked(self._parameters.feed)),
             EntryPoint('graph: pose of the arm', _make_move, self._checked(self._action('move_arm'))),
             EntryPoint('graph: width of the fingers', _make_grip, self._checked(self._action('move_gripper'))),
             EntryPoint(
@@ -221,7 +224,8 @@ def _make_grip(rng: random.Random) -> MoveGripper.Goal:
 def run(examples: int, seed: int, limit_s: float, logs: Path, on_row: Callable[[Row], None]) -> list[Row]:
     """Return the rows of all messages and, on a graph of its own, of everything that a graph offers."""
     at_graph = max(8, round(examples * GOAL_SHARE))
-    rows = _try_all(message_inputs.ENTRY_POINTS, examples - at_graph, seed, limit_s, on_row)
+    messages = (*message_inputs.ENTRY_POINTS, *compressed_inputs.ENTRY_POINTS)
+    rows = _try_all(messages, examples - at_graph, seed, limit_s, on_row)
     graph = Graph(GraphConfig(logs, parameters={'sim': {'scenario': SCENARIO}}))
     with graph, TaskClient(graph.domain) as client:
         graph.wait_until_ready(client, READY_S)

@@ -18,7 +18,7 @@ from vlm_robot.errors import ModelError, MotionCancelled, VlmRobotError
 from vlm_robot.nodes import plan_conversions
 from vlm_robot.nodes.intake import Kind
 from vlm_robot.nodes.liveness import publish
-from vlm_robot.planning.closed_loop import run_task
+from vlm_robot.planning.closed_loop import check_sentence, run_task
 from vlm_robot.planning.dialogue import Listener
 from vlm_robot.planning.kitchen_listening import KitchenListener
 from vlm_robot_interfaces.action import ExecuteTask
@@ -68,7 +68,8 @@ class Task:
 
         def project() -> TaskResult:
             self._node.link.forget(None)
-            plan = self._listener.plan(self.sentence, self._look())
+            sentence = check_sentence(self.sentence, self._node.config.loop.max_sentence_chars)
+            plan = self._listener.plan(sentence, self._look())
             asked = plan.question.text if plan.question else ''
             plan = replace(plan, reason=plan.reason or asked)
             self._publish_plan(plan, 'planning', plan.reason)
