@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'vlm_robot'
-FOUNDATION = {'datatypes', 'errors', 'geometry', 'vocabulary', 'kitchen_vocabulary', 'furniture', 'goals', 'resources'}
+FOUNDATION = {'datatypes', 'errors', 'geometry', 'vocabulary', 'kitchen_vocabulary', 'furniture', 'goals', 'resources',
+              'interruption'}  # fmt: skip
 ROOMS = {'camera', 'perception', 'scene', 'language', 'planning', 'skills', 'robot', 'sim', 'imagination'}
 WIRING = {'agent', 'config', 'evaluation', 'training', 'annotation', 'sight_annotation', 'console'}
 ALLOWED = {room: FOUNDATION | {room} for room in ROOMS}

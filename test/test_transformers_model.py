@@ -9,8 +9,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 import torch
 
-from vlm_robot.errors import ConfigError, ModelError
+from vlm_robot.errors import ConfigError, ModelError, MotionCancelled
 from vlm_robot.evaluation.language_benchmark import list_skills, score_naively
+from vlm_robot.interruption import interruptible
 from vlm_robot.language import smollm
 from vlm_robot.language.adapter import LoraLinear, merge_adapter, save_adapter, wrap_linears
 from vlm_robot.language.transformers_model import (
@@ -120,6 +121,32 @@ def test_a_draft_changes_the_time_and_nothing_else(untuned, monkeypatch, head, s
         assert drafted.logprob == pytest.approx(plain.logprob, abs=1e-3)
         assert passes <= slow
     assert count_passes(untuned, monkeypatch, **asked, draft=plain.text)[1] <= 1 + slow // 8
+
+
+def test_a_draft_does_not_make_a_text_too_long(untuned, monkeypatch):
+    prompt = 'The capital of France is'
+    room = len(untuned.tokenizer(prompt)['input_ids']) + 4
+    monkeypatch.setattr(untuned, '_most_tokens', room)
+    plain = untuned.write(prompt, 4)
+    assert untuned.write(prompt, 4, draft=' not known to me or to anybody else').text == plain.text
+    with pytest.raises(ModelError, match='shorten'):
+        untuned.write(prompt, 40)
+
+
+def test_thinking_can_be_broken_off_and_leaves_the_model_as_it_was(untuned):
+    passes = []
+
+    def give_up_at_the_fifth():
+        passes.append(1)
+        if len(passes) == 5:
+            raise MotionCancelled('enough')
+
+    whole = untuned.write('The capital of France is', 12)
+    with interruptible(give_up_at_the_fifth), pytest.raises(MotionCancelled, match='enough'):
+        untuned.write('The capital of France is', 12)
+    assert len(passes) == 5
+    assert untuned.write('The capital of France is', 12).text == whole.text
+    assert len(passes) == 5  # nobody asks any more
 
 
 def test_two_kinds_of_prompt_are_remembered_and_a_third_takes_the_place_of_the_older(untuned, monkeypatch):

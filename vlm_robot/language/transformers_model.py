@@ -18,11 +18,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+import sys
 import threading
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
+from vlm_robot import interruption
 from vlm_robot.errors import ConfigError, ModelError
 from vlm_robot.language.adapter import merge_adapter
 from vlm_robot.language.constrained import GrammarGuide, GuidedText
@@ -114,6 +116,7 @@ class TransformersLanguageModel:
         self.dtype = DTYPES.get(config.dtype) or (torch.float32 if self.device == 'cpu' else torch.bfloat16)
         self.tokenizer, self.model = _load(config, self.device, self.dtype)
         self._guide = GrammarGuide(self.tokenizer, self.model.config.vocab_size)
+        self._most_tokens = getattr(self.model.config, 'max_position_embeddings', None) or sys.maxsize
         self._lock = threading.Lock()
         self.forget()
 
@@ -153,7 +156,7 @@ class TransformersLanguageModel:
         """
         ids = self._tokenise(prompt)
         guide = self._guide.begin(grammar) if grammar else None
-        guess = self.tokenizer(draft, add_special_tokens=False)['input_ids'] if draft else []
+        guess = self._read_draft(draft)[: max(0, min(max_new_tokens, self._most_tokens - len(ids)))]
         new: list[int] = []
         logprob = 0.0
         with self._lock:
@@ -180,6 +183,9 @@ class TransformersLanguageModel:
         if not ids:
             raise ModelError('the prompt is empty; a language model needs at least one token to go on from')
         return ids
+
+    def _read_draft(self, draft: str) -> list[int]:
+        return self.tokenizer(draft, add_special_tokens=False)['input_ids'] if draft else []
 
     def _split(self, prompt: str, continuations: Sequence[str]) -> list[list[int]]:
         """Return the tokens of the continuations, after a check that the border to the prompt is stable."""
@@ -215,13 +221,16 @@ class TransformersLanguageModel:
         """
         Bring the cache to ``ids`` and read the trie behind it.
 
+        What ``interruption.check`` raises ends it before the pass.
+
         :param rows: for how many of the last tokens of ``ids`` the logits behind them are returned.
         :return: (rows + nodes, vocabulary) logits after the prompt and after each node.
         """
-        limit = getattr(self.model.config, 'max_position_embeddings', None) or len(ids) + len(trie.tokens)
-        if len(ids) + len(trie.tokens) > limit:
+        interruption.check()
+        if len(ids) + len(trie.tokens) > self._most_tokens:
             raise ModelError(
-                f'the prompt has {len(ids)} tokens, model {self.name} reads at most {limit}; shorten the text'
+                f'the prompt has {len(ids)} tokens, model {self.name} reads at most {self._most_tokens}; '
+                'shorten the text'
             )
         encoded = self._recall(ids)  # and not put back where anything fails: half-written, it must not be believed
         keep = _count_common(encoded.tokens, ids[:-rows])  # the last tokens are always fed: their logits are needed

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from vlm_robot.datatypes import Plan, Question, Scene, SkillResult, Step, StepRecord, TaskResult
 from vlm_robot.errors import ModelError, MotionCancelled, VlmRobotError
+from vlm_robot.interruption import interruptible
 from vlm_robot.nodes import plan_conversions
 from vlm_robot.nodes.intake import Kind
 from vlm_robot.nodes.liveness import publish
@@ -90,7 +91,8 @@ class Task:
 
     def _guard(self, work: Callable[[], TaskResult]) -> TaskResult:
         try:
-            result = work()
+            with interruptible(self._check):
+                result = work()
         except MotionCancelled as error:
             result = self._fail('cancelled', error)
         except VlmRobotError as error:
