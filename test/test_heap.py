@@ -25,6 +25,33 @@ print(full - take_sample(os.getpid()).private_mb)
 """
 
 
+PINNED = """
+import os
+import sys
+from vlm_robot.evaluation.census import take_sample
+from vlm_robot.nodes import heap
+if sys.argv[1] == 'limited':
+    assert heap.limit_heaps() == ('MALLOC_ARENA_MAX' not in os.environ)
+bytearray(31_000_000)  # given back at once; glibc takes the next ones of that size from the heap
+gap = bytearray(30_000_000)
+pins = [bytes(100_000) for _ in range(20)]  # above the gap
+full = take_sample(os.getpid()).private_mb
+del gap
+print(full - take_sample(os.getpid()).private_mb)
+"""
+
+
+@pytest.mark.skipif(heap._find_glibc() is None, reason='the C library is not glibc')
+@pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='no /proc: not Linux')
+def test_large_blocks_go_back_whatever_lies_above_them():
+    environment = {key: value for key, value in os.environ.items() if not key.startswith('MALLOC_')}
+    freed = [
+        float(subprocess.run([sys.executable, '-c', PINNED, kind], capture_output=True, text=True, env=environment,
+                             check=True).stdout) for kind in ('limited', 'free')
+    ]  # fmt: skip
+    assert freed[0] > 25 and freed[0] >= freed[1]
+
+
 @pytest.mark.skipif(heap._find_glibc() is None, reason='the C library is not glibc')
 @pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='no /proc: not Linux')
 def test_freed_memory_goes_back():
