@@ -30,6 +30,7 @@ from vlm_robot_interfaces.msg import Scene as SceneMessage
 PERIOD = 0.02  # seconds between two looks at what is waited for
 KEPT = 200  # scenes that came since the last motion or look
 CLOCK_LAG = 5.0  # seconds; a scene may be this much newer than what this node has heard of the clock
+BEHIND = 3  # scenes in a row so much older than what counts as fresh: the robot's clock began anew
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class RobotLink:
         self._news = threading.Condition()
         self._scenes: deque[Scene] = deque(maxlen=KEPT)  # the updates since the last motion or look, in their order
         self._fresh_from, self._heard, self._has_moved = 0.0, 0.0, True
+        self._behind = 0  # scenes in a row that are older than any delay explains
         self.journal = Journal(node, PLANNER_JOURNAL)
         self.is_astray = False  # the last skill was cut off, and the arm may stand before the cameras
         self._skills = ActionClient(node, ExecuteSkill, 'execute_skill', callback_group=group)
@@ -163,6 +165,11 @@ class RobotLink:
         scene = conversions.from_scene(message)
         with self._news:
             self._heard = scene.stamp
+            self._behind = self._behind + 1 if scene.stamp < self._fresh_from - CLOCK_LAG else 0
+            if self._behind == BEHIND:  # the simulator or the robot's driver was started again
+                self._node.get_logger().warning('the clock of the scenes began anew; what comes now is fresh')
+                self._fresh_from, self._behind = scene.stamp, 0
+                self._scenes.clear()
             if scene.stamp > self._fresh_from:
                 self._scenes.append(scene)
                 self._news.notify_all()

@@ -1,0 +1,68 @@
+"""Which scenes count as fresh for a task, also when the robot's clock begins anew."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
+pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
+
+from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
+
+from vlm_robot.errors import PerceptionError  # noqa: E402
+from vlm_robot.nodes import conversions  # noqa: E402
+from vlm_robot.nodes.robot_link import BEHIND, CLOCK_LAG, LinkConfig, RobotLink  # noqa: E402
+from vlm_robot_interfaces.msg import Scene as SceneMessage  # noqa: E402
+
+
+@pytest.fixture
+def link(monkeypatch):
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=1 + os.getpid() % 100)
+    node = rclpy.create_node('looker', context=context)
+    link = RobotLink(node, ReentrantCallbackGroup(), LinkConfig(fresh_timeout=0.2))
+    monkeypatch.setattr(link, '_await_signs', lambda check: None)  # nobody else is here
+    monkeypatch.setattr(link, 'check_alive', lambda: None)
+    link._fresh_from = 100.0  # as after a motion
+    yield link
+    node.destroy_node()
+    context.try_shutdown()
+
+
+def hear(link, *stamps):
+    for stamp in stamps:
+        message = SceneMessage()
+        message.header.stamp = conversions.to_stamp(stamp)
+        link._on_scene(message)
+
+
+def look(link):
+    return link.look(lambda: None).stamp
+
+
+def test_only_what_is_newer_than_the_last_motion_counts(link):
+    hear(link, 99.0, 99.9, 100.0)
+    with pytest.raises(PerceptionError, match='0 of 2 fresh looks'):
+        look(link)
+    hear(link, 100.5, 101.0, 101.5)
+    assert look(link) == 101.0  # the earliest that will do
+    hear(link, 102.0, 102.5, 103.0)
+    assert look(link) == 103.0  # nothing moved since: the newest
+
+
+def test_a_clock_that_begins_anew_does_not_blind_the_planner(link):
+    hear(link, *(0.5 * n for n in range(1, BEHIND)))
+    with pytest.raises(PerceptionError, match='0 of 2 fresh looks'):
+        look(link)
+    hear(link, 0.5 * BEHIND, 5.0, 5.5)
+    assert look(link) == 5.5
+
+
+def test_a_few_old_scenes_and_delays_are_no_new_clock(link):
+    hear(link, *[3.0, 99.0] * BEHIND, *[100.0 - CLOCK_LAG + 0.1] * (2 * BEHIND))
+    with pytest.raises(PerceptionError, match='0 of 2 fresh looks'):
+        look(link)
+    hear(link, 100.5, 101.0)
+    assert look(link) == 101.0
