@@ -35,7 +35,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTED_BY = os.getppid()
 PARENT = 'VLM_ROBOT_PARENT'  # environment variable: the process id without which a node ends; absent: none
 CLOSE_TIMEOUT = 6.0  # seconds for a node to close
-END_TIMEOUT = 12.0  # seconds from the signal to the end of the process, whatever hangs
+END_TIMEOUT = 18.0  # seconds from the signal to the end of the process, whatever hangs
 SWITCH_INTERVAL = 0.0005  # seconds after which a busy thread lets a waiting one run; Python's own 0.005 made a cancel
 # wait behind the simulator's steps: p99 from the message to rest fell from 0.37 to 0.15 s (bench latency, 2 cores)
 PATIENCE = 1.0  # seconds for what still runs at the end; a model that is being loaded is not waited for
