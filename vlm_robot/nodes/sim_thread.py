@@ -153,7 +153,8 @@ class SimThread:
             owed -= count * TIME_STEP
             if owed >= TIME_STEP:
                 due = now + count * TIME_STEP / (self.real_time_factor * CATCH_UP)
-                time.sleep(max(BREATH, due - time.monotonic()))
+                self._wake.wait(max(BREATH, due - time.monotonic()))
+                self._wake.clear()
 
     def _advance(self, table: Table, count: int) -> None:
         table.world.step(count)
