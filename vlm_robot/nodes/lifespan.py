@@ -27,7 +27,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot.errors import ModelError, VlmRobotError
-from vlm_robot.nodes import heap
+from vlm_robot.nodes import dds_ports, heap
 from vlm_robot.nodes.parameters import read_state
 
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
@@ -40,6 +40,9 @@ SWITCH_INTERVAL = 0.0005  # seconds after which a busy thread lets a waiting one
 # wait behind the simulator's steps: p99 from the message to rest fell from 0.37 to 0.15 s (bench latency, 2 cores)
 PATIENCE = 1.0  # seconds for what still runs at the end; a model that is being loaded is not waited for
 PERIOD = 0.1  # seconds between two looks at the flag while nothing happens
+EARS_PERIOD = 1.0  # seconds between two looks at the ports
+REBORN = 'VLM_ROBOT_REBORN'  # environment variable: how often this process has begun anew
+MOST_REBIRTHS = 3
 
 
 def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = None, is_quick: bool = False) -> int:
@@ -128,8 +131,10 @@ def spin(node: Node, threads: int) -> None:
     executor.add_node(node)
     starting = threading.Thread(target=start, daemon=True)
     starting.start()
+    ears = Ears()
     while not stop.is_set() and rclpy.ok() and not is_orphan():
         _spin_once(executor, node)
+        ears.check(node)
     # A node that hangs now would be killed without a word: so it tells what hangs and ends with code 1.
     faulthandler.dump_traceback_later(END_TIMEOUT, exit=True)
     closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
@@ -143,6 +148,37 @@ def spin(node: Node, threads: int) -> None:
     ending.join(PATIENCE)
     if failures:
         raise failures[0]
+
+
+class Ears:
+    """Notices that no other process reaches this one any more (dds_ports.py), and begins it anew."""
+
+    def __init__(self) -> None:
+        """Nothing is lost yet."""
+        self._lost: list[str] = []
+        self._due = time.monotonic() + EARS_PERIOD
+
+    def check(self, node: Node) -> None:
+        """Look once in a while; what is lost at two looks in a row stays lost. May not return."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + EARS_PERIOD
+        before, self._lost = self._lost, dds_ports.find_lost_ports()
+        count = int(os.environ.get(REBORN, '0'))
+        if self._lost and self._lost == before and count < MOST_REBIRTHS:
+            node.get_logger().error(f'others removed the port {self._lost[0]}, this node is deaf and begins anew')
+            begin_anew(count + 1)
+
+
+def begin_anew(count: int) -> NoReturn:
+    """Replace this process by a fresh one with the same arguments and process id."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.environ[REBORN] = str(count)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    os.closerange(3, 65536)  # the locks of the old participant among them
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606  its own command line
 
 
 def _spin_once(executor: MultiThreadedExecutor, node: Node) -> None:
