@@ -12,13 +12,13 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
 from vlm_robot.errors import ConfigError, PerceptionError  # noqa: E402
 from vlm_robot.nodes import conversions, pixels  # noqa: E402
 from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig  # noqa: E402
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(300)]
 PICTURE = cv2.GaussianBlur(np.random.default_rng(4).integers(0, 256, (48, 64, 3), dtype=np.uint8), (0, 0), 5)

@@ -11,12 +11,11 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 actions = pytest.importorskip('vlm_robot_interfaces.action', reason='vlm_robot_interfaces is not built')
 
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
-
 from vlm_robot.kitchen_vocabulary import DOCKS  # noqa: E402
 from vlm_robot.nodes.action_client import ActionClient  # noqa: E402
 from vlm_robot.nodes.kitchen_node import KitchenNode  # noqa: E402
 from vlm_robot.nodes.liveness import alive_qos  # noqa: E402
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
 from vlm_robot_interfaces.msg import Scene  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(300)]

@@ -17,7 +17,6 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 actions = pytest.importorskip('vlm_robot_interfaces.action', reason='vlm_robot_interfaces is not built')
 
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 import robot_messages  # noqa: E402
 from robot_servers import RobotServers  # noqa: E402
 
@@ -26,6 +25,7 @@ from vlm_robot.errors import MotionBlocked, MotionCancelled, MotionError  # noqa
 from vlm_robot.nodes import conversions  # noqa: E402
 from vlm_robot.nodes.action_client import ActionClient  # noqa: E402
 from vlm_robot.nodes.liveness import alive_qos  # noqa: E402
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
 from vlm_robot.nodes.robot_adapter import build_arm  # noqa: E402
 from vlm_robot.nodes.robot_config import GripperConfig, MoveItConfig, RobotConfig, Ros2ControlConfig  # noqa: E402
 from vlm_robot.nodes.skill_node import SkillNode  # noqa: E402

@@ -12,7 +12,6 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
@@ -24,6 +23,7 @@ from vlm_robot.nodes.camera_watch import CameraWatch, WatchConfig  # noqa: E402
 from vlm_robot.nodes.describer_node import DescriberNode, DescriberNodeConfig  # noqa: E402
 from vlm_robot.nodes.grounder_node import GrounderNode, GrounderNodeConfig  # noqa: E402
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos, subscribe_for_a_while  # noqa: E402
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
 from vlm_robot.nodes.segmenter_node import SegmenterNode  # noqa: E402
 from vlm_robot.perception.fixed_sight import (  # noqa: E402
     FixedAnswerer,

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import rclpy
 from rclpy.action import ActionClient, ActionServer
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -29,6 +29,7 @@ from rclpy.signals import SignalHandlerOptions
 from vlm_robot.errors import ModelError, VlmRobotError
 from vlm_robot.nodes import dds_ports, heap
 from vlm_robot.nodes.parameters import read_state
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor
 
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -12,9 +12,9 @@ import uuid
 
 import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 
 from vlm_robot.nodes import lifespan
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor
 
 
 class Participant:

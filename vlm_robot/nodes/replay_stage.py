@@ -15,7 +15,6 @@ from builtin_interfaces.msg import Time
 import rclpy
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 
@@ -25,6 +24,7 @@ from vlm_robot.nodes import lifespan, plan_conversions
 from vlm_robot.nodes.camera_watch import KINDS
 from vlm_robot.nodes.intake import Entry, key_of, Kind, PLANNER_JOURNAL, read_entry, SCENE_JOURNAL
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState
 from vlm_robot_interfaces.msg import Scene as SceneMessage

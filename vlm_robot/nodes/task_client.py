@@ -17,7 +17,6 @@ from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import GetState
 import numpy as np
 import rclpy
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 
@@ -27,6 +26,7 @@ from vlm_robot.nodes import conversions, lifespan, pixels, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
+from vlm_robot.nodes.pool_executor import MultiThreadedExecutor
 from vlm_robot.resources import find
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import DetectionArray
