@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +18,7 @@ from vlm_robot.nodes import action_calls
 from vlm_robot.nodes.action_calls import call_action, ServerWatch
 from vlm_robot.nodes.action_client import ActionClient, MANY
 from vlm_robot.nodes.participant import Participant
+from vlm_robot.nodes.witness import wait_until
 from vlm_robot_interfaces.action import MoveGripper
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(300)]
@@ -79,13 +79,6 @@ def drivers(name):
         driver.close()
 
 
-def wait_until(is_true):
-    deadline = time.monotonic() + 120.0
-    while not is_true():
-        assert time.monotonic() < deadline, 'it never came'
-        time.sleep(0.02)
-
-
 def call(client, check=lambda: None):
     """Call from a thread; return the thread and what came: a result or an error."""
     came = []
@@ -138,9 +131,9 @@ def test_a_hundred_goals_at_once_all_get_an_answer(client, drivers):
     assert client.wait_for_server(120.0)
     accepted = [client.send_goal_async(MoveGripper.Goal(width=0.01)) for _ in range(100)]
     drivers[0].let_go.set()
-    wait_until(lambda: all(future.done() for future in accepted))
+    assert wait_until(lambda: all(future.done() for future in accepted), 120)
     results = [future.result().get_result_async() for future in accepted]
-    wait_until(lambda: all(future.done() for future in results))
+    assert wait_until(lambda: all(future.done() for future in results), 120)
     assert all(future.result().result.success for future in results)
 
 

@@ -20,6 +20,7 @@ from vlm_robot.errors import ConfigError, ScenarioError
 from vlm_robot.goals import parse_goal
 from vlm_robot.nodes.graph import Graph, GraphConfig
 from vlm_robot.nodes.task_client import TaskClient
+from vlm_robot.nodes.witness import wait_until
 from vlm_robot.vocabulary import list_labels
 
 # lark, which rclpy's type descriptions use, imports modules that Python 3.11 calls deprecated
@@ -30,16 +31,6 @@ pytestmark = [
 SCENARIO, SEED = 'blocks_and_bowls', 11
 SENTENCE, GOAL = 'put the red block in the green bowl', {'in': ['red block', 'green bowl']}
 WITHIN_SECONDS = 15.0  # of a test machine under load; measured alone: 2
-
-
-def wait_until(is_true, timeout=60.0):
-    """Wait for a condition and return whether it came true."""
-    deadline = time.monotonic() + timeout
-    while not is_true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @pytest.fixture(scope='module')
@@ -80,7 +71,7 @@ def is_arm_moving(client):
 
 
 def test_whole_images_arrive_in_another_process(client):
-    assert wait_until(lambda: set(client.images) == {'front', 'top'})
+    assert wait_until(lambda: set(client.images) == {'front', 'top'}, 60)
     for image in client.images.values():
         assert image.shape == (480, 640, 3)
         assert image.std() > 10  # a picture of something
@@ -88,7 +79,7 @@ def test_whole_images_arrive_in_another_process(client):
 
 def test_the_scene_is_what_lies_on_the_table(client):
     truth = client.world_state().positions
-    assert wait_until(lambda: set(client.scene.names) == set(truth))
+    assert wait_until(lambda: set(client.scene.names) == set(truth), 60)
     for name, place in truth.items():
         assert np.linalg.norm(np.subtract(client.scene.find(name).p_base, place)[:2]) < 0.03
 
@@ -134,7 +125,7 @@ def test_planning_alone_moves_nothing(client):
 
 def test_cancelling_a_task_stops_the_arm_and_a_second_task_is_turned_away(client):
     thread, results = start_task(client, SENTENCE)
-    assert wait_until(lambda: is_arm_moving(client))
+    assert wait_until(lambda: is_arm_moving(client), 60)
     with TaskClient(client.domain) as other:
         second = other.send('put the blue block in the blue bowl')
     assert second.status == 'refused'
@@ -149,7 +140,7 @@ def test_cancelling_a_task_stops_the_arm_and_a_second_task_is_turned_away(client
 def test_killing_the_detector_ends_the_task_with_a_reason(running, client):
     graph, _ = running
     thread, results = start_task(client, SENTENCE)
-    assert wait_until(lambda: is_arm_moving(client))
+    assert wait_until(lambda: is_arm_moving(client), 60)
     graph.kill('detector')
     killed = time.monotonic()
     thread.join(120.0)
@@ -163,7 +154,9 @@ def test_the_detector_looks_for_what_it_is_told(client):
     assert 'different' in client.set_queries(['red block', 'red block'])
     assert client.set_queries(['green bowl']) == ''
     try:
-        assert wait_until(lambda: {d.label for _, found in client.detections.values() for d in found} == {'green bowl'})
+        assert wait_until(
+            lambda: {d.label for _, found in client.detections.values() for d in found} == {'green bowl'}, 60
+        )
     finally:
         assert client.set_queries(list_labels()) == ''
 
@@ -219,7 +212,7 @@ def test_nodes_end_when_whoever_started_them_is_killed(tmp_path):
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=False)
     pid = int(done.stdout)
     assert done.returncode == -signal.SIGKILL
-    assert wait_until(lambda: not Path(f'/proc/{pid}').exists() or is_zombie(pid)), 'the node still runs'
+    assert wait_until(lambda: not Path(f'/proc/{pid}').exists() or is_zombie(pid), 60), 'the node still runs'
 
 
 def is_zombie(pid):

@@ -12,6 +12,7 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 from std_msgs.msg import Int32  # noqa: E402
 
 from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
+from vlm_robot.nodes.witness import wait_until  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(60)]
 MOST_TURNS = 600  # of the executor in BUSY seconds; rclpy's own makes 10,000
@@ -44,12 +45,6 @@ class Crowd:
         while not self.closing.is_set():
             self.executor.spin_once(timeout_sec=0.05)
 
-    def wait_for(self, condition):
-        deadline = time.monotonic() + 20.0
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return condition()
-
     def close(self):
         self.closing.set()
         self.thread.join(5)
@@ -66,7 +61,7 @@ def crowd(monkeypatch):
 
 
 def test_a_message_that_waits_for_a_thread_is_handed_out_once_and_the_executor_rests(crowd):
-    assert crowd.wait_for(lambda: crowd.numbers.get_subscription_count() == 1)
+    assert wait_until(lambda: crowd.numbers.get_subscription_count() == 1, 20)
     begun, free = threading.Semaphore(0), threading.Event()
 
     def be_busy():
@@ -78,7 +73,7 @@ def test_a_message_that_waits_for_a_thread_is_handed_out_once_and_the_executor_r
     assert begun.acquire(timeout=10) and begun.acquire(timeout=10)
     crowd.handed.clear()
     crowd.numbers.publish(Int32(data=7))
-    assert crowd.wait_for(lambda: crowd.handed)
+    assert wait_until(lambda: crowd.handed, 20)
     before = crowd.turns
     time.sleep(BUSY)
     turns = crowd.turns - before
@@ -86,17 +81,17 @@ def test_a_message_that_waits_for_a_thread_is_handed_out_once_and_the_executor_r
     assert len(crowd.handed) == len(set(map(id, crowd.handed)))
     assert 0 < turns < MOST_TURNS
     free.set()
-    assert crowd.wait_for(lambda: crowd.heard == [7])
+    assert wait_until(lambda: crowd.heard == [7], 20)
 
 
 def test_nothing_is_lost_when_many_messages_and_tasks_come_at_once(crowd):
-    assert crowd.wait_for(lambda: crowd.numbers.get_subscription_count() == 1)
+    assert wait_until(lambda: crowd.numbers.get_subscription_count() == 1, 20)
     done = []
     for number in range(200):
         crowd.executor.create_task(done.append, number)
         crowd.numbers.publish(Int32(data=number))
-        assert crowd.wait_for(lambda number=number: number in crowd.heard)
-    assert crowd.wait_for(lambda: sorted(done) == list(range(200)))
+        assert wait_until(lambda number=number: number in crowd.heard, 20)
+    assert wait_until(lambda: sorted(done) == list(range(200)), 20)
     assert crowd.heard == list(range(200))
 
 

@@ -8,7 +8,6 @@ control_msgs and moveit_msgs where they are installed, stand-ins with the same f
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -29,6 +28,7 @@ from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
 from vlm_robot.nodes.robot_adapter import build_arm  # noqa: E402
 from vlm_robot.nodes.robot_config import GripperConfig, MoveItConfig, RobotConfig, Ros2ControlConfig  # noqa: E402
 from vlm_robot.nodes.skill_node import SkillNode  # noqa: E402
+from vlm_robot.nodes.witness import wait_until  # noqa: E402
 from vlm_robot.robot.safety import SafetyConfig  # noqa: E402
 from vlm_robot.sim.world import Placement, resting_height  # noqa: E402
 from vlm_robot.skills.execution import execute  # noqa: E402
@@ -127,7 +127,7 @@ class Client:
         handle = wait(client.send_goal_async(goal))
         ended = handle.get_result_async()
         if cancel:
-            wait_until(lambda: self.servers.is_held)
+            assert wait_until(lambda: self.servers.is_held, 120)
             handle.cancel_goal_async()
         end = wait(ended)
         return end.status, end.result
@@ -140,19 +140,12 @@ class Client:
     def tell_scene(self, held):
         stamp = self.node.get_clock().now().nanoseconds * 1e-9
         self.scenes.publish(conversions.to_scene(self.look(held, stamp), ''))
-        wait_until(lambda: abs(self.skill._scene.stamp - stamp) < 1e-3)
+        assert wait_until(lambda: abs(self.skill._scene.stamp - stamp) < 1e-3, 120)
 
 
 def wait(future, timeout=120):
-    wait_until(future.done, timeout)
+    assert wait_until(future.done, timeout)
     return future.result()
-
-
-def wait_until(question, timeout=120):
-    deadline = time.monotonic() + timeout
-    while not question():
-        assert time.monotonic() < deadline, 'waited in vain'
-        time.sleep(0.01)
 
 
 both = pytest.mark.parametrize('adapter', ['ros2_control', 'moveit'])
@@ -248,11 +241,11 @@ def test_stop_cancels_the_goal_at_the_server_and_the_arm_rests_there(robot, adap
 
     thread = threading.Thread(target=move)
     thread.start()
-    wait_until(lambda: robot.servers.is_held)
+    assert wait_until(lambda: robot.servers.is_held, 120)
     arm.stop()
     thread.join(120)
     assert raised
-    wait_until(lambda: robot.servers.ends == [CANCELED])
+    assert wait_until(lambda: robot.servers.ends == [CANCELED], 120)
     halted = robot.servers.tcp()[:3, 3]
     assert np.linalg.norm(halted - AT[:3, 3]) > 0.01 and np.linalg.norm(halted - AWAY[:3, 3]) > 0.05
     robot.servers.settle(0.3)
@@ -323,7 +316,7 @@ def test_a_robot_that_falls_silent_in_a_motion_is_stopped(robot):
     arm = robot.build('ros2_control', silence=2.0)
     robot.servers.waits_for_cancel = True
     robot.servers.goals.clear()
-    silencer = threading.Thread(target=lambda: (wait_until(lambda: robot.servers.is_held), robot.servers.mute()))
+    silencer = threading.Thread(target=lambda: (wait_until(lambda: robot.servers.is_held, 120), robot.servers.mute()))
     silencer.start()
     try:
         with pytest.raises(MotionError, match='no joint states'):
@@ -337,11 +330,11 @@ def test_a_robot_that_falls_silent_in_a_motion_is_stopped(robot):
 def test_a_motion_without_end_is_cancelled(robot):
     robot.arm('ros2_control')
     arm = robot.build('ros2_control', motion_timeout=1.0)
-    wait_until(arm.arm._mover._server._client.server_is_ready)
+    assert wait_until(arm.arm._mover._server._client.server_is_ready, 120)
     robot.servers.waits_for_cancel = True
     with pytest.raises(MotionError, match='did not end within 1 s'):
         arm.move_to(AWAY, 0.3)
-    wait_until(lambda: robot.servers.ends)
+    assert wait_until(lambda: robot.servers.ends, 120)
     assert robot.servers.ends[-1] == CANCELED
 
 
@@ -359,7 +352,7 @@ def test_a_server_that_goes_away_in_a_motion_ends_it(robot, monkeypatch):
         server._server_timeout = 0.1  # from now on nobody needs the time
         return False
 
-    wait_until(server._client.server_is_ready)
+    assert wait_until(server._client.server_is_ready, 120)
     monkeypatch.setattr(server._client, 'server_is_ready', is_ready)
     robot.servers.waits_for_cancel = True
     with pytest.raises(MotionError, match='went away while the robot moved'):
@@ -413,7 +406,7 @@ def test_the_base_drives_to_places_and_poses_by_nav2(robot):
     assert status == SUCCEEDED and robot.servers.base[:2] == pytest.approx((1.5, -0.5))
     status, result = robot.drive(xy=(0.7, 0.4))
     assert status == SUCCEEDED and result.success
-    wait_until(lambda: robot.skill._base.base.pose()[:2] == pytest.approx((0.7, 0.4)))
+    assert wait_until(lambda: robot.skill._base.base.pose()[:2] == pytest.approx((0.7, 0.4)), 120)
     status, result = robot.drive(xy=(0.7, 0.4))
     assert (result.pose.pose.position.x, result.pose.pose.position.y) == pytest.approx((0.7, 0.4))
 

@@ -25,6 +25,7 @@ from vlm_robot.nodes.grounder_node import GrounderNode, GrounderNodeConfig  # no
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos, subscribe_for_a_while  # noqa: E402
 from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
 from vlm_robot.nodes.segmenter_node import SegmenterNode  # noqa: E402
+from vlm_robot.nodes.witness import wait_until  # noqa: E402
 from vlm_robot.perception.fixed_sight import (  # noqa: E402
     FixedAnswerer,
     FixedDescriber,
@@ -110,15 +111,6 @@ class Stage:
         self.thread.join(10)
 
 
-def wait_until(is_true, timeout=30.0, period=0.02):
-    deadline = time.monotonic() + timeout
-    while not is_true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(period)
-    return True
-
-
 def image_of(picture=PICTURE):
     return pixels.to_image(picture, 'rgb8', conversions.to_header(7.0, 'somewhere'))
 
@@ -133,7 +125,7 @@ def stage():
 
 
 def test_masks_go_out_while_somebody_listens(stage):
-    assert wait_until(lambda: not stage.segmenter.is_wanted())
+    assert wait_until(lambda: not stage.segmenter.is_wanted(), 30)
     message = stage.hear(msgs.Segmentation, 'masks')
     (seen,) = sight_conversions.from_segmentation(message)
     assert seen.label == 'red block' and conversions.from_detection(message.detections[0]).box_xyxy_px == BOX
@@ -276,7 +268,7 @@ def test_what_was_detected_is_remembered_and_found_again_by_words(stage):
 
 
 def test_pictures_are_annotated_for_whoever_looks(stage):
-    assert wait_until(lambda: not stage.annotator._topics)
+    assert wait_until(lambda: not stage.annotator._topics, 30)
     message = stage.hear(Image, 'front/annotated', lambda picture: picture.height > 90)
     drawn = pixels.from_colour(message)
     assert drawn.shape[1] == 120 and not np.array_equal(drawn[:90], PICTURE)
@@ -327,7 +319,7 @@ def test_a_watch_looks_no_more_often_than_it_is_told(stage):
     watch.start()
     for stamp in range(1, 4):
         watch._keep('front', 'image', pixels.to_image(PICTURE, 'rgb8', conversions.to_header(stamp, 'x')))
-        assert wait_until(lambda: seen)
+        assert wait_until(lambda: seen, 30)
     watch.stop()
     assert len(seen) == 1
     node.destroy_node()

@@ -26,18 +26,12 @@ from vlm_robot.nodes.disk_faults import limit_files
 from vlm_robot.nodes.liveness import reliable_qos
 from vlm_robot.nodes.participant import Participant
 from vlm_robot.nodes.tamperer import list_remaps, Tamperer
+from vlm_robot.nodes.witness import wait_until
 from vlm_robot_interfaces.action import MoveArm
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(300)]
 DOMAIN = 101 + os.getpid() % 100
 LONG = 120.0  # seconds, for machines that do other things
-
-
-def wait_until(is_true):
-    deadline = time.monotonic() + LONG
-    while not is_true():
-        assert time.monotonic() < deadline, 'it never came'
-        time.sleep(0.02)
 
 
 class Robot(Participant):
@@ -105,13 +99,13 @@ def healed(stage):
 
 def test_the_clock_goes_on_stops_jumps_and_goes_on(stage):
     _, tamperer, _, _, times = stage
-    wait_until(lambda: len(times) > 2)
+    assert wait_until(lambda: len(times) > 2, LONG)
     tamperer.tamper = tampering.shift_stamps(3600.0, ('clock',))
-    wait_until(lambda: times[-1] > 3600)
+    assert wait_until(lambda: times[-1] > 3600, LONG)
     tamperer.tamper = tampering.drop(('clock',))
-    wait_until(lambda: not times.clear() and (time.sleep(0.3) or not times))
+    assert wait_until(lambda: not times.clear() and (time.sleep(0.3) or not times), LONG)
     tamperer.tamper = tampering.leave
-    wait_until(lambda: times and times[-1] < 3600)
+    assert wait_until(lambda: times and times[-1] < 3600, LONG)
 
 
 def move(client, check=lambda: None):
@@ -164,7 +158,7 @@ def test_a_motion_can_be_cancelled_also_when_it_sticks(stage, mode):
     with pytest.raises(MotionCancelled):
         move(client, check)
     if not mode:
-        wait_until(robot.cancelled.is_set)
+        assert wait_until(robot.cancelled.is_set, LONG)
 
 
 def test_remaps_lead_every_name_below_raw():

@@ -14,12 +14,8 @@ from vlm_robot.evaluation.language_benchmark import list_skills, score_naively
 from vlm_robot.interruption import interruptible
 from vlm_robot.language import smollm
 from vlm_robot.language.adapter import LoraLinear, merge_adapter, save_adapter, wrap_linears
-from vlm_robot.language.transformers_model import (
-    build_trie,
-    find_adapter,
-    TransformersConfig,
-    TransformersLanguageModel,
-)
+from vlm_robot.language.token_trie import build_trie
+from vlm_robot.language.transformers_model import find_adapter, TransformersConfig, TransformersLanguageModel
 
 SCENE = 'See: red block, blue block, green bowl.\nNow: all on the table.\n'
 PROMPT = SCENE + 'Task: put the red block in the green bowl\n1.'

@@ -5,9 +5,8 @@ Prompts are encoded once and the key-value caches of the last few kinds of promp
 re-uses the longest run of tokens that it shares with one of them. What somebody guesses that the model will
 write is checked in one pass and kept as far as the model would have written it too (speculative decoding,
 arXiv 2211.17192, with a draft that costs nothing); the text is the same, it only comes sooner. Continuations
-become a trie whose nodes are fed as one sequence under a tree-shaped attention mask (as in SpecInfer, arXiv
-2305.09781), so tokens shared by several continuations are computed once and the cache is never copied. The
-scores equal those of one full forward pass per continuation, up to rounding.
+are fed as a trie (token_trie.py), so tokens shared by several are computed once and the cache is never copied.
+The scores equal those of one full forward pass per continuation, up to rounding.
 
 It assumes full causal attention (Llama, Qwen, SmolLM, ...): a sliding window shorter than the prompt would
 change the scores.
@@ -30,6 +29,7 @@ from vlm_robot.language.adapter import merge_adapter
 from vlm_robot.language.constrained import GrammarGuide, GuidedText
 from vlm_robot.language.language_model import ContinuationScore, Generation
 from vlm_robot.language.smollm import ensure_smollm2, quiet, SMOLLM2
+from vlm_robot.language.token_trie import build_mask, build_trie, pick_logprobs, TokenTrie
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
 CACHES = 2  # kinds of prompt that are remembered: a planner's programs and its options begin differently
@@ -53,40 +53,6 @@ class TransformersConfig:
             raise ConfigError(f"dtype '{self.dtype}' is not known; allowed: {['auto', *DTYPES]}")
         if self.threads < 0 or not self.model:
             raise ConfigError(f'model must be named (got {self.model!r}) and threads be 0 or more (got {self.threads})')
-
-
-@dataclass(frozen=True)
-class TokenTrie:
-    """
-    Continuations as a trie of the tokens that must be fed, every parent before its children.
-
-    :param tokens: token of each node; the last token of a continuation is a node only if another goes on
-        from it.
-    :param parents: index of the parent node, -1 for children of the prompt.
-    :param paths: per continuation, (row, token) pairs: row 0 is the prompt's end, row i + 1 is node i.
-    """
-
-    tokens: tuple[int, ...]
-    parents: tuple[int, ...]
-    paths: tuple[tuple[tuple[int, int], ...], ...]
-
-
-def build_trie(continuations: Sequence[Sequence[int]]) -> TokenTrie:
-    """Return the trie of token sequences, none of which may be empty."""
-    known: dict[tuple[int, ...], int] = {}
-    tokens: list[int] = []
-    parents: list[int] = []
-    for ids in continuations:
-        for length in range(1, len(ids)):
-            head = tuple(ids[:length])
-            if head not in known:
-                known[head] = len(tokens)
-                tokens.append(ids[length - 1])
-                parents.append(known[head[:-1]] if length > 1 else -1)
-    paths = tuple(
-        tuple((known[tuple(ids[:i])] + 1 if i else 0, token) for i, token in enumerate(ids)) for ids in continuations
-    )
-    return TokenTrie(tuple(tokens), tuple(parents), paths)
 
 
 @dataclass
@@ -136,7 +102,7 @@ class TransformersLanguageModel:
         trie = build_trie(coded)
         with self._lock:
             logits = self._extend(ids, trie).float()
-        logprobs = _pick_logprobs(logits, trie.paths)
+        logprobs = pick_logprobs(logits, trie.paths)
         return [ContinuationScore(text, sum(values), len(values)) for text, values in zip(continuations, logprobs)]
 
     def generate(self, prompt: str, max_new_tokens: int = 64, stop: Sequence[str] = (), grammar: str = '') -> str:
@@ -237,7 +203,7 @@ class TransformersLanguageModel:
         fresh = len(ids) - keep
         if keep < len(encoded.tokens):
             encoded.cache.crop(keep - len(encoded.tokens))
-        mask, positions = _build_mask(keep, fresh, trie.parents, self.dtype)
+        mask, positions = build_mask(keep, fresh, trie.parents, self.dtype)
         logits = self.model(
             input_ids=torch.tensor([ids[keep:] + list(trie.tokens)], device=self.device),
             position_ids=positions.to(self.device),
@@ -285,36 +251,9 @@ def _choose_token(logprobs: torch.Tensor, guide: GuidedText | None) -> int:
     return token
 
 
-def _pick_logprobs(logits: torch.Tensor, paths: Sequence[Sequence[tuple[int, int]]]) -> list[list[float]]:
-    """Return the log-probability of every (row, token) of every path; of the vocabulary only the sum is needed."""
-    rows, tokens = zip(*(pair for path in paths for pair in path))
-    picked = iter((logits[list(rows), list(tokens)] - logits.logsumexp(dim=-1)[list(rows)]).tolist())
-    return [[next(picked) for _ in path] for path in paths]
-
-
 def _count_common(a: list[int], b: list[int]) -> int:
     """Return the length of the longest common head."""
     return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
-
-
-def _build_mask(keep: int, fresh: int, parents: Sequence[int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """
-    Return the additive mask (1, 1, N, keep + N) and positions (1, N) of fresh prompt tokens, then trie nodes.
-
-    A prompt token sees all before it; a node sees the prompt, its ancestors and itself.
-    """
-    count = fresh + len(parents)
-    sees = torch.zeros(count, keep + count, dtype=torch.bool)
-    sees[:, :keep] = True
-    sees[:fresh, keep : keep + fresh] = torch.ones(fresh, fresh, dtype=torch.bool).tril()
-    positions = list(range(keep, keep + fresh))
-    for node, parent in enumerate(parents):
-        above = fresh - 1 if parent < 0 else fresh + parent
-        sees[fresh + node] = sees[above]
-        sees[fresh + node, keep + fresh + node] = True
-        positions.append(positions[above] + 1)
-    mask = torch.zeros(1, 1, count, keep + count, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min)
-    return mask, torch.tensor([positions])
 
 
 def find_adapter(name: str) -> Path:
