@@ -98,6 +98,21 @@ def test_images_that_make_no_sense_are_refused(change):
         pixels.from_colour(message)
 
 
+def test_a_wrong_encoding_is_noticed_by_rows_of_twice_the_length():
+    depth = pixels.to_image(np.ones((3, 64), np.float32), '32FC1', HEADER)
+    depth.encoding = '16UC1'
+    with pytest.raises(ImageError, match='is the encoding right'):
+        pixels.from_depth(depth)
+    colour = pixels.to_image(np.zeros((3, 64, 3), np.uint8), 'rgb8', HEADER)
+    colour.encoding = 'mono8'
+    with pytest.raises(ImageError, match='is the encoding right'):
+        pixels.from_colour(colour)
+
+
+def test_rows_of_narrow_pictures_may_be_padded_to_an_alignment():
+    assert pixels.from_colour(message_of(np.full((3, 5), 8, np.uint8), 'mono8', padding=59)).shape == (3, 5, 3)
+
+
 def test_empty_and_mistyped_arrays_are_refused():
     with pytest.raises(ImageError, match='float64'):
         pixels.to_image(np.zeros((3, 5)), '32FC1', HEADER)

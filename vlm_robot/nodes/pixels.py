@@ -27,6 +27,7 @@ COLOUR_CHANNELS = {
     '8UC4': (2, 1, 0),
 }
 CHANNEL_COUNT = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4}
+MOST_PADDING = 64  # bytes behind a row that may be more than the row itself: what alignment asks of narrow pictures
 DEPTH_TYPES = {'32FC1': ('f4', 1.0), '16UC1': ('u2', 0.001), 'mono16': ('u2', 0.001)}  # number type, metres per unit
 
 
@@ -85,4 +86,6 @@ def _read_rows(message: Image, bytes_per_pixel: int) -> np.ndarray:
     if message.step < row or len(message.data) != message.step * message.height:
         needed = f'step {row} or more and step * height bytes'
         raise ImageError(f'got a {size} with {len(message.data)} bytes; it needs {needed}')
+    if message.step - row >= max(row, MOST_PADDING):
+        raise ImageError(f'got a {size}: its rows have room for twice {row} bytes and more; is the encoding right?')
     return np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)[:, :row]
