@@ -55,3 +55,11 @@ def test_a_pattern_that_fits_nothing_is_refused_with_the_nearest_name():
 def test_phases_and_ends_that_do_not_exist_are_refused(wrong):
     with pytest.raises(ConfigError, match='earthquake'):
         Fault(**{'name': 'earthquake', 'phase': 'idle', **wrong})
+
+
+def test_a_task_that_had_begun_may_be_done_where_the_table_shows_it():
+    held, idle = (Fault('earthquake', phase, expected=('failed',)) for phase in ('holding', 'idle'))
+    assert held.allows('done', True) and held.allows('failed', None)
+    assert not held.allows('done', False) and not held.allows('done', None) and not held.allows('hung', True)
+    assert not idle.allows('done', True)
+    assert not Fault('cancelled', 'holding', expected=('cancelled',)).allows('done', True)

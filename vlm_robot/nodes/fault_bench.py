@@ -95,13 +95,14 @@ def play(stage: Stage, fault: Fault) -> Outcome:
 def judge(stage: Stage, fault: Fault, outcome: Outcome) -> list[str]:
     """Return what is wrong with the end of the task itself."""
     problems = []
-    if outcome.status not in fault.expected:
+    is_true = stage.is_true(FIRST) if outcome.status == 'done' else None
+    if not fault.allows(outcome.status, is_true):
         problems.append(f'ended as {outcome.status}; right would be {" or ".join(fault.expected)}')
     if not outcome.reason.strip():
         problems.append('ended without a reason')
     if outcome.status == 'hung':
         stage.client.cancel()
-    elif outcome.status == 'done' and stage.is_true(FIRST) is False and not fault.unheard:
+    elif outcome.status == 'done' and is_true is False and not fault.unheard:
         problems.append('claimed a success that the simulator does not see')
     if not wait_until(stage.witness.is_resting, REST_TIME, 0.1):
         problems.append(f'the arm does not come to rest within {REST_TIME:g} s')

@@ -60,6 +60,18 @@ class Fault:
         """Return what tells it from all others."""
         return f'{self.name}/{self.phase}'
 
+    def allows(self, status: str, is_true: bool | None) -> bool:
+        """
+        Return whether a task may end so.
+
+        A fault that comes when the arm moves or holds may find the robot knowing enough to end the task, where the
+        table shows that it did; and a task that was to be cancelled may not.
+
+        :param is_true: what the simulator says of the task; None where it does not answer.
+        """
+        can_be_ended = self.phase in ('moving', 'holding') and 'failed' in self.expected
+        return status in self.expected or (status == 'done' and is_true is True and can_be_ended)
+
 
 def list_faults(beside: Sequence[str] = WATCH) -> list[Fault]:
     """Return all faults in the order in which they are played; ``beside``: nodes that no task needs."""
@@ -132,12 +144,10 @@ def _list_cameras() -> list[Fault]:
         *_tampered('cameras stall', tampering.drop, 'idle', 'moving', 'holding', expected=NOT_DONE),
         *_tampered('one camera stalls', lambda: tampering.drop(sources=('front',)), 'idle'),
         *_tampered('cameras repeat a frame', tampering.freeze, 'looking', 'moving'),
-        *_tampered('depth NaN', lambda: tampering.fill_depth(nan), expected=NOT_DONE),
-        *_tampered('depth NaN', lambda: tampering.fill_depth(nan), 'holding'),  # where the bowl is was seen before
+        *_tampered('depth NaN', lambda: tampering.fill_depth(nan), 'idle', 'holding', expected=NOT_DONE),
         *_tampered('depth zero', lambda: tampering.fill_depth(0.0), expected=NOT_DONE),
         *_tampered('depth infinite', lambda: tampering.fill_depth(float('inf')), expected=NOT_DONE),
-        *_tampered('depth saturated', lambda: tampering.fill_depth(65.535), expected=NOT_DONE),
-        *_tampered('depth saturated', lambda: tampering.fill_depth(65.535), 'holding'),
+        *_tampered('depth saturated', lambda: tampering.fill_depth(65.535), 'idle', 'holding', expected=NOT_DONE),
         *_tampered('depth negative', lambda: tampering.fill_depth(-1.0), expected=NOT_DONE),
         *_tampered('no depth', lambda: tampering.drop(('depth',)), expected=NOT_DONE),
         *_tampered('colour black', lambda: tampering.fill_colour(0), expected=NOT_DONE),

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import faulthandler
 import gc
 import os
+from pathlib import Path
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from typing import NoReturn
 
 import rclpy
 from rclpy.action import ActionClient, ActionServer
+import rclpy.executors
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
@@ -41,6 +43,8 @@ SWITCH_INTERVAL = 0.0005  # seconds after which a busy thread lets a waiting one
 # wait behind the simulator's steps: p99 from the message to rest fell from 0.37 to 0.15 s (bench latency, 2 cores)
 PATIENCE = 1.0  # seconds for what still runs at the end; a model that is being loaded is not waited for
 PERIOD = 0.1  # seconds between two looks at the flag while nothing happens
+TOLD_AGAIN = 5.0  # seconds between two lines about messages that could not be used
+PACKAGE = Path(__file__).resolve().parent.parent
 EARS_PERIOD = 1.0  # seconds between two looks at the ports
 REBORN = 'VLM_ROBOT_REBORN'  # environment variable: how often this process has begun anew
 MOST_REBIRTHS = 3
@@ -189,7 +193,18 @@ def _spin_once(executor: MultiThreadedExecutor, node: Node) -> None:
     except ExternalShutdownException:
         pass  # whoever spins asks whether the context lives
     except Exception as error:  # of a callback: one bad message must not take the robot's eyes or hands away
-        node.get_logger().error(f'a callback failed: {"".join(traceback.format_exception(error))}')
+        if isinstance(error, VlmRobotError) or not _is_ours(error):
+            what = f'{type(error).__name__}: {error}'
+            node.get_logger().error(f'a message could not be used: {what}', throttle_duration_sec=TOLD_AGAIN)
+        else:
+            node.get_logger().error(f'a callback failed: {"".join(traceback.format_exception(error))}')
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Return whether code of this package ran in the callback that failed; rclpy has callbacks too, as for /clock."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    begin = max((i for i, file in enumerate(files) if file == rclpy.executors.__file__), default=-1) + 1
+    return any(Path(file).is_relative_to(PACKAGE) for file in files[begin:])
 
 
 def is_orphan() -> bool:

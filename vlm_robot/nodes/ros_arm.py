@@ -119,5 +119,5 @@ class RosArm:
         self._heard = time.monotonic()
         named = zip(message.name, message.position, strict=False)
         fingers = [position for name, position in named if FINGERS in name]
-        if fingers:
+        if fingers and np.isfinite(fingers).all():
             self._width = float(max(0.0, sum(fingers)))
