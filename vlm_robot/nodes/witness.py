@@ -151,7 +151,11 @@ class Witness(Participant):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            self._hear(f'diagnostics of {status.name.partition(":")[0]}')
+            name = status.name.partition(':')[0]
+            self._hear(f'diagnostics of {name}')
+            for value in status.values:
+                if value.key == 'state':  # transitions are told once, and whoever has just met the node misses them
+                    self._hear(f'{name} {value.value}')
 
     def _on_transition(self, message: TransitionEvent) -> None:
         self._hear(f'planner {message.goal_state.label}')
