@@ -8,7 +8,12 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
-from vlm_robot.nodes.witness import Limits
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+
+from vlm_robot.nodes.diagnostics import tell
+from vlm_robot.nodes.liveness import reliable_qos
+from vlm_robot.nodes.participant import Participant
+from vlm_robot.nodes.witness import Limits, wait_until, Witness
 from vlm_robot.robot.safety import SafetyConfig
 
 START = np.array([0.4, 0.0, 0.3])
@@ -65,3 +70,17 @@ def test_messages_that_come_late_and_together_do_not_look_fast():
     limits.check(0.0, START)
     limits.check(0.001, START + 0.01)  # 10 m/s between two samples that are too near to tell
     assert not limits.violations
+
+
+def test_that_a_node_is_active_is_heard_from_its_diagnostics():
+    """Its transition is told once, before the witness has met a node that has just been started."""
+    with Participant('planner_speaker', 92) as participant, Witness(92) as witness:
+        publisher = participant.node.create_publisher(DiagnosticArray, '/diagnostics', reliable_qos())
+
+        def is_heard(sign, state):
+            publisher.publish(tell('planner', 'planning', DiagnosticStatus.OK, 'working', {'state': state}))
+            return sign in witness.heard
+
+        assert wait_until(lambda: is_heard('diagnostics of planner', 'inactive'), 20.0, 0.1)
+        assert 'planner active' not in witness.heard
+        assert wait_until(lambda: is_heard('planner active', 'active'), 20.0, 0.1)
