@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-import re
-import time
 
 import pytest
 
 rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
-from vlm_robot.nodes.dds_ports import find_lost_ports  # noqa: E402
+from vlm_robot.nodes.dds_ports import find_lost_ports, list_ports  # noqa: E402
 from vlm_robot.nodes.graph import Graph, GraphConfig  # noqa: E402
 from vlm_robot.nodes.task_client import TaskClient  # noqa: E402
+from vlm_robot.nodes.witness import wait_until  # noqa: E402
 
 SCENARIO = 'blocks_and_bowls'
 
@@ -33,26 +32,17 @@ def test_only_own_ports_that_are_gone_are_lost(tmp_path):
     assert find_lost_ports(tmp_path / 'nothing') == []
 
 
-def list_ports(pid):
-    """Return the port files on which a process listens."""
-    links = [str(path.readlink()) for path in Path(f'/proc/{pid}/fd').iterdir()]
-    return [Path(match[1]) for link in links if (match := re.fullmatch(r'(/dev/shm/fastdds_port\d+)_el', link))]
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='no /proc: not Linux')
 def test_a_deaf_node_begins_anew_and_hears_again(tmp_path):
     with Graph(GraphConfig(tmp_path)) as graph, TaskClient(graph.domain) as client:
         graph.wait_until_ready(client, 600.0)
         process = graph.processes['detector']
-        ports = list_ports(process.pid)
+        ports = list_ports(Path(f'/proc/{process.pid}/fd'))
         assert ports, 'Fast DDS does not use shared memory here'
         for port in ports:
-            port.unlink()
-        deadline = time.monotonic() + 300
-        while 'begins anew' not in graph.log_of('detector').read_text() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert 'begins anew' in graph.log_of('detector').read_text()
+            Path(port).unlink()
+        assert wait_until(lambda: 'begins anew' in graph.log_of('detector').read_text(), 300, 0.1)
         client.load_scenario(SCENARIO, 7)  # forgets what was seen
         graph.wait_until_ready(client, 300.0)
         assert process.poll() is None and process is graph.processes['detector']

@@ -14,20 +14,16 @@ from std_msgs.msg import Int32  # noqa: E402
 
 from vlm_robot.errors import MotionError  # noqa: E402
 from vlm_robot.nodes import lifespan  # noqa: E402
-from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
+from vlm_robot.nodes.participant import Participant  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(60)]
 
 
-class Stage:
-    """A node that is spun as nodes are, what it logged, and a topic for numbers."""
+class Stage(Participant):
+    """A node that is spun as nodes are, turn by turn, and what it logged."""
 
     def __init__(self, monkeypatch):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=94)
-        self.node = rclpy.create_node('listener', context=self.context)
-        self.executor = MultiThreadedExecutor(2, context=self.context)
-        self.executor.add_node(self.node)
+        super().__init__('listener', 94)
         self.said = []
         logger = self.node.get_logger()
         monkeypatch.setattr(logger, 'error', lambda text, **_: self.said.append(text))
@@ -41,7 +37,7 @@ class Stage:
         deadline = time.monotonic() + 20.0
         while not self.said and time.monotonic() < deadline:
             publisher.publish(message)
-            lifespan._spin_once(self.executor, self.node)
+            lifespan._spin_once(self._executor, self.node)
         assert self.said
         return self.said[0]
 
@@ -51,8 +47,7 @@ def stage(monkeypatch):
     """Give a stage, and end it."""
     made = Stage(monkeypatch)
     yield made
-    made.executor.shutdown()
-    made.context.try_shutdown()
+    made.close()
 
 
 def test_a_clock_before_the_beginning_of_time_is_told_in_a_line(stage):

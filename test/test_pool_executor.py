@@ -11,7 +11,7 @@ rclpy = pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from std_msgs.msg import Int32  # noqa: E402
 
-from vlm_robot.nodes.pool_executor import MultiThreadedExecutor  # noqa: E402
+from vlm_robot.nodes.participant import Participant  # noqa: E402
 from vlm_robot.nodes.witness import wait_until  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings('ignore:module .sre_:DeprecationWarning'), pytest.mark.timeout(60)]
@@ -19,45 +19,36 @@ MOST_TURNS = 600  # of the executor in BUSY seconds; rclpy's own makes 10,000
 BUSY = 1.0
 
 
-class Crowd:
-    """A node that hears numbers, its executor with two threads, and how often that hands out work and turns."""
+class Crowd(Participant):
+    """A node that hears numbers with two threads, and how often its executor hands out work and turns."""
 
     def __init__(self, monkeypatch):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=95)
-        self.node = rclpy.create_node('crowd', context=self.context)
+        super().__init__('crowd', 95)
+        self.executor = self._executor
         self.heard, self.handed, self.turns = [], [], 0
         self.node.create_subscription(Int32, 'numbers', lambda message: self.heard.append(message.data), 10)
         self.numbers = self.node.create_publisher(Int32, 'numbers', 10)
-        self.executor = MultiThreadedExecutor(2, context=self.context)
-        self.executor.add_node(self.node)
-        self.closing = threading.Event()
         submit, get_nodes = self.executor._executor.submit, self.executor.get_nodes
         monkeypatch.setattr(self.executor._executor, 'submit', lambda task: self.handed.append(task) or submit(task))
         monkeypatch.setattr(self.executor, 'get_nodes', lambda: self.count() or get_nodes())
-        self.thread = threading.Thread(target=self.spin, daemon=True)
-        self.thread.start()
 
     def count(self):
         self.turns += 1
 
-    def spin(self):
-        while not self.closing.is_set():
-            self.executor.spin_once(timeout_sec=0.05)
-
-    def close(self):
-        self.closing.set()
-        self.thread.join(5)
-        self.executor.shutdown()
-        self.context.try_shutdown()
-
 
 @pytest.fixture
-def crowd(monkeypatch):
-    """Give a crowd, and end it."""
+def still(monkeypatch):
+    """Give a crowd that does not spin yet, and end it."""
     made = Crowd(monkeypatch)
     yield made
     made.close()
+
+
+@pytest.fixture
+def crowd(still):
+    """Give a crowd that spins."""
+    still.start()
+    return still
 
 
 def test_a_message_that_waits_for_a_thread_is_handed_out_once_and_the_executor_rests(crowd):
@@ -95,15 +86,12 @@ def test_nothing_is_lost_when_many_messages_and_tasks_come_at_once(crowd):
     assert crowd.heard == list(range(200))
 
 
-def test_a_callback_that_fails_is_told_to_whoever_spins(crowd):
-    crowd.closing.set()
-    crowd.thread.join(5)
-
+def test_a_callback_that_fails_is_told_to_whoever_spins(still):
     def fail():
         raise ValueError('of a callback')
 
-    crowd.executor.create_task(fail)
+    still.executor.create_task(fail)
     with pytest.raises(ValueError, match='of a callback'):
         for _ in range(100):
-            crowd.executor.create_task(time.sleep, 0.001)
-            crowd.executor.spin_once(timeout_sec=0.05)
+            still.executor.create_task(time.sleep, 0.001)
+            still.executor.spin_once(timeout_sec=0.05)

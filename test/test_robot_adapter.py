@@ -316,7 +316,7 @@ def test_a_robot_that_falls_silent_in_a_motion_is_stopped(robot):
     arm = robot.build('ros2_control', silence=2.0)
     robot.servers.waits_for_cancel = True
     robot.servers.goals.clear()
-    silencer = threading.Thread(target=lambda: (wait_until(lambda: robot.servers.is_held, 120), robot.servers.mute()))
+    silencer = threading.Thread(target=lambda: wait_until(lambda: robot.servers.is_held, 120) and robot.servers.mute())
     silencer.start()
     try:
         with pytest.raises(MotionError, match='no joint states'):

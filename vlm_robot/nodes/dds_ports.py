@@ -16,18 +16,23 @@ HELD = Path('/proc/self/fd')  # here stand the locks of the ports that this proc
 LOCK = re.compile(r'(.*/fastdds_port\d+)_el(?: \(deleted\))?')
 
 
-def find_lost_ports(held: Path = HELD) -> list[str]:
-    """Return the files of ports that this process listens on and that somebody has removed; empty without /proc."""
+def list_ports(held: Path = HELD) -> list[str]:
+    """Return the files of the ports on which a process listens, by its open files; empty without /proc."""
     try:
         links = list(held.iterdir())
     except OSError:
         return []
-    lost = []
+    ports = []
     for link in links:
         try:
             match = LOCK.fullmatch(str(link.readlink()))
         except OSError:  # closed meanwhile
             continue
-        if match and not Path(match[1]).exists():
-            lost.append(match[1])
-    return sorted(lost)
+        if match:
+            ports.append(match[1])
+    return sorted(ports)
+
+
+def find_lost_ports(held: Path = HELD) -> list[str]:
+    """Return those of them that somebody has removed."""
+    return [port for port in list_ports(held) if not Path(port).exists()]
