@@ -6,6 +6,7 @@ leaves the parameter files of ``config/`` as they are. The Fast DDS profile is n
 lost between processes.
 """
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -126,5 +127,6 @@ def generate_launch_description():
         for name, default, description, choices in ARGUMENTS
     ]
     profile = SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', LaunchConfiguration('fastdds_profile'))
-    namespace = PushRosNamespace(LaunchConfiguration('namespace'))
-    return LaunchDescription([*arguments, profile, GroupAction([namespace, OpaqueFunction(function=start_nodes)])])
+    parent = SetEnvironmentVariable('VLM_ROBOT_PARENT', str(os.getpid()))  # the nodes end if the launch is killed
+    nodes = GroupAction([PushRosNamespace(LaunchConfiguration('namespace')), OpaqueFunction(function=start_nodes)])
+    return LaunchDescription([*arguments, profile, parent, nodes])

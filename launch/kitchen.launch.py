@@ -5,10 +5,11 @@ Start the simulated kitchen: the robot on wheels and the planner, which plans Sa
 ``navigate_to`` a place.
 """
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -29,6 +30,7 @@ def generate_launch_description():
                 default_value='15',
                 description='Number of the instruction whose kitchen is set up, 0 to 100.',
             ),
+            SetEnvironmentVariable('VLM_ROBOT_PARENT', str(os.getpid())),  # the nodes end if the launch is killed
             Node(package='vlm_robot', executable='kitchen_node', name='kitchen', output='screen', parameters=kitchen),
             Node(package='vlm_robot', executable='planner_node', name='planner', output='screen', parameters=planner),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 import runpy
 
@@ -12,6 +13,8 @@ pytest.importorskip('launch_ros', reason='the package launch_ros is not installe
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
 import ament_index_python.packages
+from launch.actions import SetEnvironmentVariable
+from launch.utilities import perform_substitutions
 from launch_ros.actions import Node
 
 from launch import LaunchContext
@@ -30,6 +33,7 @@ from vlm_robot.nodes import (
     supervisor_node,
 )
 from vlm_robot.nodes.graph import NODES, OWN_NAMES, SIGHT, WATCH
+from vlm_robot.nodes.lifespan import PARENT
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {
@@ -79,6 +83,16 @@ def test_every_argument_is_declared_and_described(launch_file):
     assert all(len(argument.description) > 10 for argument in declared)
     for argument in declared:
         assert not argument.choices or argument.default_value[0].text in argument.choices
+
+
+@pytest.mark.parametrize('file', ['bringup', 'kitchen'])
+def test_the_nodes_know_without_which_process_they_end(monkeypatch, file):
+    monkeypatch.setattr(ament_index_python.packages, 'get_package_share_directory', lambda name: str(ROOT))
+    description = runpy.run_path(str(ROOT / f'launch/{file}.launch.py'))['generate_launch_description']()
+    found = [action for action in description.entities if isinstance(action, SetEnvironmentVariable)]
+    context = LaunchContext()
+    names = [perform_substitutions(context, action.name) for action in found]
+    assert perform_substitutions(context, found[names.index(PARENT)].value) == str(os.getpid())
 
 
 @pytest.mark.parametrize('sight', SIGHT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 import torch  # noqa: E402
 
+from vlm_robot.datatypes import TaskResult  # noqa: E402
 from vlm_robot.errors import ModelError  # noqa: E402
 from vlm_robot.language.fake_server import FakeServer  # noqa: E402
 from vlm_robot.nodes import (  # noqa: E402
@@ -244,3 +246,27 @@ def test_a_planner_that_takes_no_task_says_why(planner, monkeypatch):
     assert [status for status, _ in told] == ['refused'] * 3
     for (_, reason), word in zip(told, ('/planner configure', 'still loading', '/planner activate')):
         assert word in reason
+
+
+def test_all_tasks_are_thought_about_in_one_thread(planner, monkeypatch):
+    class Task:
+        def __init__(self, node, handle):
+            self.sentence = handle.request.sentence
+
+        def run(self):
+            return TaskResult(self.sentence, 'refused', str(threading.get_ident()))
+
+        def tell_end(self, result):
+            assert threading.get_ident() != int(result.reason)
+
+    request = SimpleNamespace(sentence='go home', plan_only=False)
+    handle = SimpleNamespace(abort=lambda: None, succeed=lambda: None, canceled=lambda: None, request=request)
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(planner_node, 'Task', Task)
+        patch.setattr(planner_node.parameters, 'read_state', lambda node: 'active')
+        for _ in range(3):  # torch keeps its buffers for every thread that lives and has computed
+            thread = threading.Thread(target=lambda: told.append(planner._execute(handle).reason))
+            thread.start()
+            thread.join()
+    assert len(told) == 3 and len(set(told)) == 1

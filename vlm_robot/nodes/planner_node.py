@@ -10,6 +10,7 @@ before the robot; questions go out as feedback and are answered at ``answer_ques
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 import threading
 import time
@@ -81,6 +82,8 @@ class PlannerNode(LifecycleNode):
         self.planner: Planner | None = None
         self.model: LanguageModel | None = None
         self._busy, self.closing = threading.Lock(), threading.Event()
+        # torch holds some 13 MB for every living thread that has computed: all tasks are thought about in one.
+        self._thinker = ThreadPoolExecutor(1, 'thinker')
         self._ends: Counter[str] = Counter()  # tasks by how they ended
         self._health = Health(self, 'planning', self._list_figures)
         group = ReentrantCallbackGroup()
@@ -201,7 +204,7 @@ class PlannerNode(LifecycleNode):
         try:
             self.desk.begin()
             task = Task(self, handle)
-            result = task.plan() if handle.request.plan_only else task.run()
+            result = self._thinker.submit(task.plan if handle.request.plan_only else task.run).result()
         finally:
             self.desk.end()
             self._busy.release()
