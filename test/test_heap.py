@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,3 +64,13 @@ def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(heap, '_find_glibc', lambda: None)
     assert not heap.limit_heaps()
     assert not heap.give_back()
+
+
+def test_a_broom_sweeps_once_a_period(monkeypatch):
+    now, swept = [100.0], []
+    monkeypatch.setattr(heap, 'time', SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(heap, 'give_back', lambda: swept.append(now[0]))
+    broom = heap.Broom()
+    for now[0] in (100.1, 100.9, 101.0, 101.5, 101.9, 102.0, 110.0, 110.5):
+        broom.check()
+    assert swept == [101.0, 102.0, 110.0]

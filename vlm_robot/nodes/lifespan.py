@@ -136,10 +136,11 @@ def spin(node: Node, threads: int) -> None:
     executor.add_node(node)
     starting = threading.Thread(target=start, daemon=True)
     starting.start()
-    ears = Ears()
+    ears, broom = Ears(), heap.Broom()
     while not stop.is_set() and rclpy.ok() and not is_orphan():
         _spin_once(executor, node)
         ears.check(node)
+        broom.check()
     # A node that hangs now would be killed without a word: so it tells what hangs and ends with code 1.
     faulthandler.dump_traceback_later(END_TIMEOUT, exit=True)
     closing = threading.Thread(target=getattr(node, 'close', lambda: None), daemon=True)
