@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is not built')
 
 from vlm_robot.errors import ConfigError
+from vlm_robot.nodes.fault_bench import measure_return
 from vlm_robot.nodes.faults import choose, Fault, list_faults, PHASES
 from vlm_robot.nodes.graph import NODES
 
@@ -63,3 +66,11 @@ def test_a_task_that_had_begun_may_be_done_where_the_table_shows_it():
     assert not held.allows('done', False) and not held.allows('done', None) and not held.allows('hung', True)
     assert not idle.allows('done', True)
     assert not Fault('cancelled', 'holding', expected=('cancelled',)).allows('done', True)
+
+
+@pytest.mark.parametrize(('prevents_start', 'seconds'), [(False, 12.0), (True, 4.0)])
+def test_the_time_to_come_back_counts_from_when_it_was_possible(prevents_start, seconds):
+    comeback = SimpleNamespace(join=lambda patience: None, killed=100.0, restarted=103.0, heard=112.0)
+    stage = SimpleNamespace(comeback=comeback, patience=1.0, is_answering=lambda: True)
+    fault = Fault('gone', 'idle', kills=('planner',), prevents_start=prevents_start)
+    assert measure_return(stage, fault, healed=108.0) == seconds

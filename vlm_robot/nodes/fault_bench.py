@@ -64,7 +64,7 @@ def run_fault(stage: Stage, fault: Fault) -> FaultRow:
     problems = judge(stage, fault, outcome)
     fault.heal(stage)
     stage.heal()
-    back = measure_return(stage, time.monotonic())
+    back = measure_return(stage, fault, time.monotonic())
     resumed = resume(stage, outcome)
     problems += list_damage(stage, fault)
     return FaultRow(
@@ -109,17 +109,18 @@ def judge(stage: Stage, fault: Fault, outcome: Outcome) -> list[str]:
     return problems
 
 
-def measure_return(stage: Stage, healed: float) -> float:
+def measure_return(stage: Stage, fault: Fault, healed: float) -> float:
     """Return the seconds from the kill, or from healing, until everything is heard and the planner takes tasks."""
     comeback = stage.comeback
     if comeback is None:
         stage.wait_until_ready(healed, stage.patience)
         return time.monotonic() - healed
+    begin = healed if fault.prevents_start else comeback.killed
     comeback.join(2 * stage.patience)
     if comeback.heard and stage.is_answering():
-        return comeback.heard - comeback.killed
+        return comeback.heard - begin
     stage.wait_until_ready(comeback.restarted, stage.patience)
-    return time.monotonic() - comeback.killed
+    return time.monotonic() - begin
 
 
 def resume(stage: Stage, outcome: Outcome) -> str:

@@ -35,6 +35,7 @@ class Fault:
     :param heal: mends it beyond what ``Stage.heal`` mends anyway.
     :param expected: how the task may end.
     :param kills: nodes that ``inject`` ends by force.
+    :param prevents_start: before it is healed, what was killed cannot start; its time counts from then.
     :param planner: ``scripted`` (a language server that can misbehave) or ``model`` (the one that ships).
     :param unheard: the task is one that the planner cannot know by heart.
     :param act: plays the fault where it is not inject, wait for the end.
@@ -46,6 +47,7 @@ class Fault:
     heal: Callable[[Stage], None] = lambda stage: None
     expected: tuple[str, ...] = ANY
     kills: tuple[str, ...] = ()
+    prevents_start: bool = False
     planner: str = 'scripted'
     unheard: bool = False
     act: Act | None = None
@@ -225,7 +227,9 @@ def _list_servers() -> list[Fault]:
     rows.append(Fault('language server gone', 'idle', end, begin, NOT_DONE, unheard=True))
     rows.append(Fault('language server gone', 'moving', end, begin, unheard=True))
     start = scenes_of_faults.restart_planner_without_server
-    rows.append(Fault('language server gone at start', 'idle', start, begin, NOT_DONE, ('planner',), unheard=True))
+    rows.append(
+        Fault('language server gone at start', 'idle', start, begin, NOT_DONE, ('planner',), True, unheard=True)
+    )
     return rows
 
 
