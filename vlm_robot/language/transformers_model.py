@@ -172,15 +172,19 @@ class TransformersLanguageModel:
         """Throw the caches of prompts away."""
         self._encoded: list[_Encoded] = []  # the newest last
 
-    def _recall(self, ids: list[int]) -> _Encoded:
-        """Take out the encoded prompt that begins most like ``ids``, or make room for one of a new kind."""
+    def _recall(self, ids: list[int]) -> tuple[_Encoded, int]:
+        """
+        Take out the encoded prompt that begins most like ``ids``, or make room for one of a new kind.
+
+        :return: the prompt, and how many tokens it begins with are those of ``ids``.
+        """
         shared = [_count_common(old.tokens, ids) for old in self._encoded]
         best = max(range(len(shared)), key=shared.__getitem__, default=-1)
         if best >= 0 and shared[best] >= max(1, min(SHARED, len(ids) // 2)):
-            return self._encoded.pop(best)
+            return self._encoded.pop(best), shared[best]
         if len(self._encoded) == CACHES:
             self._encoded.pop(0)
-        return _Encoded(DynamicCache(config=self.model.config))
+        return _Encoded(DynamicCache(config=self.model.config)), 0
 
     @torch.inference_mode()
     def _extend(self, ids: list[int], trie: TokenTrie = TokenTrie((), (), ()), rows: int = 1) -> torch.Tensor:
@@ -198,8 +202,9 @@ class TransformersLanguageModel:
                 f'the prompt has {len(ids)} tokens, model {self.name} reads at most {self._most_tokens}; '
                 'shorten the text'
             )
-        encoded = self._recall(ids)  # and not put back where anything fails: half-written, it must not be believed
-        keep = _count_common(encoded.tokens, ids[:-rows])  # the last tokens are always fed: their logits are needed
+        # What is taken out is not put back where anything fails: half-written, it must not be believed.
+        encoded, shared = self._recall(ids)
+        keep = min(shared, len(ids) - rows)  # the last tokens are always fed: their logits are needed
         fresh = len(ids) - keep
         if keep < len(encoded.tokens):
             encoded.cache.crop(keep - len(encoded.tokens))
