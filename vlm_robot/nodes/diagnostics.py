@@ -24,6 +24,7 @@ from vlm_robot.nodes.liveness import reliable_qos
 
 WINDOW = 10.0  # seconds over which the rate is taken
 KEPT = 200  # durations from which the quantiles are taken
+STATM = Path('/proc/self/statm')  # sizes of this process in pages
 
 
 class Meter:
@@ -118,7 +119,7 @@ def read_memory() -> dict[str, str]:
     """Return the memory of this process in megabytes, on the GPU too where torch uses one, and its threads."""
     figures = {'threads': str(threading.active_count())}
     try:
-        pages = int(Path('/proc/self/statm').read_text(encoding='ascii').split()[1])
+        pages = int(STATM.read_text(encoding='ascii').split()[1])
         figures['memory_mb'] = f'{pages * os.sysconf("SC_PAGE_SIZE") / 1e6:.0f}'
     except (OSError, ValueError, IndexError):  # no Linux
         pass
