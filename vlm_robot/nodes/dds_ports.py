@@ -20,7 +20,7 @@ def list_ports(held: os.PathLike | str = HELD) -> list[str]:
     """
     Return the files of the ports on which a process listens, by its open files; empty without /proc.
 
-    No pathlib here: up to Python 3.11 it interns every part of a path, and a part that nobody keeps uses up a place in
+    No pathlib here: it interns every part of a path, and a part that nobody keeps uses up a place in
     the interpreter's table; asked every second, that table grew by 2 MB within a quarter of an hour.
     """
     try:

@@ -23,7 +23,7 @@ from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection, SayCanPlanner
 
 MOST_RETURNS = 3  # times a projected plan may come back to the same scene
-MEMORY = 512  # heads of tasks whose likelihoods are kept
+MEMORY = 128  # heads of tasks whose likelihoods are kept
 SLIP = 0.05  # likelihood, for either voice, of a step that it would not have taken itself
 
 

@@ -9,6 +9,7 @@ Nothing is decided here, and no wording is known here, only the names of things 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 import re
 
 from vlm_robot.datatypes import Scene
@@ -17,6 +18,7 @@ from vlm_robot.planning.program import INDENT
 from vlm_robot.vocabulary import AREAS, list_labels, LOCATIONS, SHAPES
 
 MOST_NAMES = 8  # of one sentence
+NUMBER = re.compile(r' \d+$')  # of a thing among its like, as in 'red block 2'
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,20 @@ def _put(thing: _Named, where: _Named) -> str:
 
 def _find_names(sentence: str, scene: Scene) -> list[_Named]:
     """Return what the sentence names, in its order."""
-    things = dict.fromkeys([*scene.names, *(item.label for item in scene.objects), *list_labels()])
-    longest_first = sorted(things, key=len, reverse=True)
+    named = (NUMBER.sub('', name) for name in scene.names)
+    things = {*named, *(item.label for item in scene.objects), *list_labels()}
+    pattern = _build_pattern(tuple(sorted(things, key=lambda name: (-len(name), name))))  # longest first
+    return [_read(match) for match in pattern.finditer(flatten(sentence).lower())]
+
+
+@lru_cache(maxsize=8)  # tables of things that have common names share one
+def _build_pattern(things: tuple[str, ...]) -> re.Pattern[str]:
     places, singular, plural = (
-        '|'.join(map(re.escape, names)) for names in ((*LOCATIONS, *AREAS), longest_first, (*longest_first, *SHAPES))
+        '|'.join(map(re.escape, names)) for names in ((*LOCATIONS, *AREAS), things, (*things, *SHAPES))
     )
-    pattern = rf'\b(?:(?P<place>{places})|(?P<many>{plural})s|(?P<any>an? )?(?P<one>{singular}))\b'
-    return [_read(match) for match in re.finditer(pattern, flatten(sentence).lower())]
+    return re.compile(
+        rf'\b(?:(?P<place>{places})|(?P<many>{plural})s|(?P<any>an? )?(?P<one>(?:{singular})(?: \d+)?))\b'
+    )
 
 
 def _read(match: re.Match[str]) -> _Named:

@@ -39,7 +39,7 @@ from vlm_robot.planning.worked_examples import ExampleLibrary
 from vlm_robot.vocabulary import shape_of
 
 NORMALISATIONS = ('sum', 'mean', 'pmi')
-MEMORY = 256  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
+MEMORY = 64  # decisions whose language scores are kept; the closed loop asks again what the projected plan asked
 
 
 @dataclass(frozen=True)
