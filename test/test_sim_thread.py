@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from vlm_robot.errors import ScenarioError
+from vlm_robot.nodes import sim_thread
 from vlm_robot.nodes.sim_thread import BATCH, CATCH_UP, LAG_LIMIT, SimThread
 from vlm_robot.sim.physics import TIME_STEP
 
@@ -50,3 +52,24 @@ def test_a_paused_world_moves_by_steps_alone(sim, batches):
     assert sim.call(lambda table: table.world.time) == still
     sim.step(2 * BATCH + 1)
     assert sim.call(lambda table: table.world.time) == pytest.approx(still + (2 * BATCH + 1) * TIME_STEP)
+
+
+def test_a_scenario_that_cannot_be_had_leaves_the_table(sim, monkeypatch):
+    before = sim.call(lambda table: table)
+    with pytest.raises(ScenarioError):
+        sim.load('no such table', 0)
+    assert sim.call(lambda table: table) is before
+
+    def fail(name, seed, start, episode):
+        monkeypatch.undo()
+        raise ScenarioError('nobody can build that')
+
+    begun = sim.call(lambda table: table.world.time)
+    monkeypatch.setattr(sim_thread, 'Table', fail)
+    fail.sample = before.sample
+    with pytest.raises(ScenarioError, match='nobody can build that'):
+        sim.load('blocks_and_bowls', 3)
+    assert sim.call(lambda table: (table.scenario, table.seed)) == ('A', 0)
+    assert sim.call(lambda table: table.poses().keys() == table.world.labels.keys() and table.world.time) >= begun
+    table = sim.load('blocks_and_bowls', 3)
+    assert (table.scenario, table.seed) == ('blocks_and_bowls', 3) and table.world.time >= begun

@@ -15,7 +15,12 @@ from vlm_robot.interruption import interruptible
 from vlm_robot.language import smollm
 from vlm_robot.language.adapter import LoraLinear, merge_adapter, save_adapter, wrap_linears
 from vlm_robot.language.token_trie import build_trie
-from vlm_robot.language.transformers_model import find_adapter, TransformersConfig, TransformersLanguageModel
+from vlm_robot.language.transformers_model import (
+    find_adapter,
+    TransformersConfig,
+    TransformersLanguageModel,
+    WARM_TOKENS,
+)
 
 SCENE = 'See: red block, blue block, green bowl.\nNow: all on the table.\n'
 PROMPT = SCENE + 'Task: put the red block in the green bowl\n1.'
@@ -160,6 +165,20 @@ def test_two_kinds_of_prompt_are_remembered_and_a_third_takes_the_place_of_the_o
         untuned.score(kinds[kind], [' of it'])
     whole = fed[0]
     assert [tokens < whole / 2 for tokens in fed] == [False, False, True, True, False, True, False]
+
+
+def test_warming_up_makes_a_long_pass_and_remembers_nothing(untuned, monkeypatch):
+    fed = []
+    forward = untuned.model.forward
+    monkeypatch.setattr(
+        untuned.model, 'forward', lambda **kwargs: fed.append(kwargs['input_ids'].shape[1]) or forward(**kwargs)
+    )
+    untuned.warm_up()
+    assert len(fed) == 1 and WARM_TOKENS <= fed[0] <= WARM_TOKENS + 10
+    assert not untuned._encoded
+    monkeypatch.setattr(untuned, '_most_tokens', 64)  # of a small model
+    untuned.warm_up()
+    assert fed[1] < 32
 
 
 def test_generation_leaves_scores_as_they_were(untuned):

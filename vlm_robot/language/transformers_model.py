@@ -34,6 +34,7 @@ from vlm_robot.language.token_trie import build_mask, build_trie, pick_logprobs,
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
 CACHES = 2  # kinds of prompt that are remembered: a planner's programs and its options begin differently
 SHARED = 8  # tokens that prompts of one kind have in common, at least; short prompts: half of theirs
+WARM_TOKENS = 255  # a prompt of 120, 60 options, and room
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -167,6 +168,11 @@ class TransformersLanguageModel:
                     'the prompt end without white space and every continuation begin with a space'
                 )
         return coded
+
+    def warm_up(self) -> None:
+        """Make a pass as large as they get, in the thread that will ask: torch keeps the buffers of the largest."""
+        self.score('put' + ' put' * min(WARM_TOKENS, self._most_tokens // 4), [' the', ' a'])
+        self.forget()
 
     def forget(self) -> None:
         """Throw the caches of prompts away."""

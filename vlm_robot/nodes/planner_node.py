@@ -154,6 +154,9 @@ class PlannerNode(LifecycleNode):
     def _load(self) -> str:
         language = self.config.language
         self.model = load_language_model(choose_language(language) if self.cooks else language)
+        warm_up = getattr(self.model, 'warm_up', None)  # a server warms itself up
+        if warm_up is not None:
+            self._thinker.submit(warm_up).result()
         self.planner = self._build(self.config)
         self._listen(self.config)
         return f"'{self.model.name}'"

@@ -15,6 +15,7 @@ seconds and more, where a node both hears a topic and waits for an answer:
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+import threading
 import time
 
 import rclpy.executors
@@ -27,7 +28,7 @@ class MultiThreadedExecutor(rclpy.executors.MultiThreadedExecutor):
     """The same executor; takes what rclpy's takes, with the number of threads first."""
 
     def __init__(self, num_threads: int, **kwargs):
-        """Make the threads, which begin with their first callback."""
+        """Make the threads."""
         super().__init__(num_threads, **kwargs)
         self._executor = _Pool(num_threads)
         self._vain = 0  # waits that ended with nothing to do, one after the other
@@ -45,7 +46,14 @@ class MultiThreadedExecutor(rclpy.executors.MultiThreadedExecutor):
 
 
 class _Pool(ThreadPoolExecutor):
-    """Threads for rclpy's tasks."""
+    """Threads for rclpy's tasks, all of them from the beginning: one that begins hours later looks like a leak."""
+
+    def __init__(self, num_threads: int):
+        """Let every thread begin and wait for the last of them."""
+        super().__init__(num_threads)
+        meeting = threading.Barrier(num_threads)
+        for _ in range(num_threads):
+            super().submit(meeting.wait)
 
     def submit(self, task: Task) -> Future:  # type: ignore[override]
         """Mark a task as begun from the moment that it is handed over."""
