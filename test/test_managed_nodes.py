@@ -262,11 +262,18 @@ def test_all_tasks_are_thought_about_in_one_thread(planner, monkeypatch):
     request = SimpleNamespace(sentence='go home', plan_only=False)
     handle = SimpleNamespace(abort=lambda: None, succeed=lambda: None, canceled=lambda: None, request=request)
     told = []
+
+    def load(config):
+        return SimpleNamespace(name='nothing', warm_up=lambda: told.append(str(threading.get_ident())))
+
     with monkeypatch.context() as patch:
+        patch.setattr(planner_node, 'load_language_model', load)
+        patch.setattr(planner_node, 'build_planner', lambda model, config: object())
+        assert planner.trigger_configure() == DONE
         patch.setattr(planner_node, 'Task', Task)
         patch.setattr(planner_node.parameters, 'read_state', lambda node: 'active')
         for _ in range(3):  # torch keeps its buffers for every thread that lives and has computed
             thread = threading.Thread(target=lambda: told.append(planner._execute(handle).reason))
             thread.start()
             thread.join()
-    assert len(told) == 3 and len(set(told)) == 1
+    assert len(told) == 4 and len(set(told)) == 1  # the model was warmed up there too
