@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_lowercase
 import sys
 import threading
 
@@ -34,7 +35,7 @@ from vlm_robot.language.token_trie import build_mask, build_trie, pick_logprobs,
 CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
 CACHES = 2  # kinds of prompt that are remembered: a planner's programs and its options begin differently
 SHARED = 8  # tokens that prompts of one kind have in common, at least; short prompts: half of theirs
-WARM_TOKENS = 255  # a prompt of 120, 60 options, and room
+WARM_TOKENS, WARM_OPTIONS = 255, 128  # about twice what a table with many things asks for
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -171,7 +172,9 @@ class TransformersLanguageModel:
 
     def warm_up(self) -> None:
         """Make a pass as large as they get, in the thread that will ask: torch keeps the buffers of the largest."""
-        self.score('put' + ' put' * min(WARM_TOKENS, self._most_tokens // 4), [' the', ' a'])
+        prompt = 'put' + ' put' * min(WARM_TOKENS, self._most_tokens // 4)
+        options = [f' {first}{second} put' for first in ascii_lowercase for second in ascii_lowercase]
+        self.score(prompt, options[: min(WARM_OPTIONS, self._most_tokens // 8)])
         self.forget()
 
     def forget(self) -> None:
