@@ -227,9 +227,8 @@ def _list_servers() -> list[Fault]:
     rows.append(Fault('language server gone', 'idle', end, begin, NOT_DONE, unheard=True))
     rows.append(Fault('language server gone', 'moving', end, begin, unheard=True))
     start = scenes_of_faults.restart_planner_without_server
-    rows.append(
-        Fault('language server gone at start', 'idle', start, begin, NOT_DONE, ('planner',), True, unheard=True)
-    )
+    name = 'language server gone at start'
+    rows.append(Fault(name, 'idle', start, begin, NOT_DONE, ('planner',), prevents_start=True, unheard=True))
     return rows
 
 
