@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import faulthandler
-import gc
 import os
 from pathlib import Path
 import signal
@@ -123,6 +122,7 @@ def spin(node: Node, threads: int) -> None:
     def start() -> None:
         try:
             bring_up(node)
+            heap.settle()
         except VlmRobotError as error:
             failures.append(error)
         except Exception as error:  # of rclpy; a node that is neither up nor ended would be waited for without end
@@ -258,6 +258,7 @@ def load_models(node: LifecycleNode, load: Callable[[], object]) -> TransitionCa
     def configure() -> TransitionCallbackReturn:
         begin = time.monotonic()
         loaded = load()
+        heap.settle()
         node.get_logger().info(f'loaded {loaded} in {time.monotonic() - begin:.1f} s')
         return TransitionCallbackReturn.SUCCESS
 
@@ -279,8 +280,7 @@ def tell_failure(
 
 def free_memory() -> None:
     """Give back what models held that nobody refers to any more, on the graphics card too."""
-    gc.collect()
-    heap.give_back()
+    heap.unsettle()
     torch = sys.modules.get('torch')  # a node without models does not load it
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
