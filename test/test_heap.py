@@ -69,14 +69,13 @@ def test_another_c_library_is_left_alone(monkeypatch):
 
 
 def test_a_broom_sweeps_once_a_period(monkeypatch):
-    now, swept, forgotten = [100.0], [], []
+    now, swept = [100.0], []
     monkeypatch.setattr(heap, 'time', SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(heap, 'give_back', lambda: swept.append(now[0]))
-    monkeypatch.setattr(heap, 'forget_names', lambda: forgotten.append(now[0]))
     broom = heap.Broom()
     for now[0] in (100.1, 100.9, 101.0, 101.5, 101.9, 102.0, 110.0, 110.5):
         broom.check()
-    assert swept == forgotten == [101.0, 102.0, 110.0]
+    assert swept == [101.0, 102.0, 110.0]
 
 
 class Thing:
@@ -85,22 +84,6 @@ class Thing:
     def __init__(self):
         """Make the circle."""
         self.me = self
-
-
-def test_names_that_only_the_cache_knows_are_forgotten():
-    code = """
-import sys
-from vlm_robot.nodes import heap
-names = [f'name_{number}' for number in range(20_000)]
-for name in names:
-    getattr(heap, name, None)
-before = sum(map(sys.getrefcount, names))
-assert heap.forget_names()
-print(before - sum(map(sys.getrefcount, names)))
-"""
-    assert hasattr(sys, '_clear_type_cache'), 'this interpreter has no such cache to empty'
-    told = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=os.environ, check=True)
-    assert int(told.stdout) > 300
 
 
 def test_what_is_settled_is_collected_once_it_is_unsettled():

@@ -9,10 +9,8 @@ all of it (a planner grew by 22 MB at the 123rd of 200 tasks). And what is freed
 every second: in a simulator that gap grew from 10 to 25 MB within 45 tables, while what was in use stayed the same.
 Other C libraries are left as they are. See mallopt(3), malloc_trim(3).
 
-The interpreter keeps things too. Its collector looks at old objects only once a quarter as many new ones have grown
-old: beside torch's 480,000 that is hardly ever, so cycles stay, and when it does look everything stands still for
-0.23 s (planner, 2 cores). And its cache of attributes keeps names, while rclpy makes one anew for every field of a
-message.
+The interpreter's collector looks at old objects only once a quarter as many new ones have grown old. Beside torch's
+480,000 that is hardly ever, so cycles stay, and when it does look everything stands still for 0.23 s (planner, 2 cores).
 """
 
 from __future__ import annotations
@@ -21,7 +19,6 @@ import ctypes
 from functools import cache
 import gc
 import os
-import sys
 import time
 
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
@@ -45,7 +42,7 @@ def limit_heaps(count: int = HEAPS) -> bool:
 
 
 class Broom:
-    """Gives freed memory back once in a while, and the names of attributes that only CPython's cache knows."""
+    """Gives freed memory back once in a while."""
 
     def __init__(self) -> None:
         """Wait one period for the first sweep."""
@@ -54,7 +51,6 @@ class Broom:
     def check(self) -> None:
         """Sweep if it is time to."""
         if time.monotonic() >= self._due:
-            forget_names()
             give_back()
             self._due = time.monotonic() + PERIOD
 
@@ -63,14 +59,6 @@ def give_back() -> bool:
     """Give freed memory back to the system, up to some milliseconds of work, and return whether any was."""
     libc = _find_glibc()
     return libc is not None and bool(libc.malloc_trim(0))
-
-
-def forget_names() -> bool:
-    """Empty the interpreter's cache of attributes, 0.2 ms at most, and return whether it can be emptied."""
-    clear = getattr(sys, '_clear_type_cache', None)  # of CPython; it fills again with what is in use
-    if clear is not None:
-        clear()
-    return clear is not None
 
 
 def settle() -> None:
