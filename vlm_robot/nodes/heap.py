@@ -10,7 +10,8 @@ every second: in a simulator that gap grew from 10 to 25 MB within 45 tables, wh
 Other C libraries are left as they are. See mallopt(3), malloc_trim(3).
 
 The interpreter's collector looks at old objects only once a quarter as many new ones have grown old. Beside torch's
-480,000 that is hardly ever, so cycles stay, and when it does look everything stands still for 0.23 s (planner, 2 cores).
+480,000 that is hardly ever, so cycles stay, and when it does look everything stands still for 0.23 s (planner, 2
+cores).
 """
 
 from __future__ import annotations
