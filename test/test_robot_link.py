@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is 
 
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 
-from vlm_robot.errors import PerceptionError  # noqa: E402
+from vlm_robot.errors import MotionCancelled, PerceptionError  # noqa: E402
 from vlm_robot.nodes import conversions  # noqa: E402
 from vlm_robot.nodes.robot_link import BEHIND, CLOCK_LAG, LinkConfig, RobotLink  # noqa: E402
 from vlm_robot_interfaces.msg import Scene as SceneMessage  # noqa: E402
@@ -66,3 +67,31 @@ def test_a_few_old_scenes_and_delays_are_no_new_clock(link):
         look(link)
     hear(link, 100.5, 101.0)
     assert look(link) == 101.0
+
+
+def test_a_task_waits_for_a_node_that_is_being_started_again_but_not_without_end(link):
+    link.config = LinkConfig(return_timeout=0.3)
+    sign, asked = link._signs['skill node'], []
+    link.await_return(lambda: asked.append(1))
+    assert not asked  # who has never been heard is not away
+    sign.was_alive, sign.alive_count = True, 0
+
+    def come_back():
+        asked.append(1)
+        if len(asked) == 3:
+            sign.alive_count = 1
+
+    link.await_return(come_back)
+    assert len(asked) == 3
+    sign.alive_count = 0
+    begin = time.monotonic()
+    link.await_return(lambda: None)
+    assert 0.3 <= time.monotonic() - begin < 5
+    with pytest.raises(PerceptionError, match="the skill node stopped: nobody publishes 'hand_state'"):
+        RobotLink.check_alive(link)
+    with pytest.raises(MotionCancelled):
+        link.await_return(cancel)
+
+
+def cancel():
+    raise MotionCancelled('enough')

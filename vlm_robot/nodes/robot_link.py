@@ -40,12 +40,14 @@ class LinkConfig:
     looks: int = 2  # scene updates newer than the last skill that make a fresh scene: one of each camera
     fresh_timeout: float = 20.0  # s, for a fresh scene while everybody lives
     start_timeout: float = 20.0  # s, for nodes that have not been heard yet
+    return_timeout: float = 5.0  # s, for nodes that are away when a task begins: they may be being started again
     detector_silence: float = 15.0  # s, a living detector that says nothing for longer has stopped
     description_age: float = 15.0  # s of the robot's clock, for which what the describer said counts
 
     def __post_init__(self) -> None:
         """Refuse what cannot be waited for."""
-        for name in ('looks', 'fresh_timeout', 'start_timeout', 'detector_silence', 'description_age'):
+        times = ('fresh_timeout', 'start_timeout', 'return_timeout', 'detector_silence', 'description_age')
+        for name in ('looks', *times):
             if not getattr(self, name) > 0:
                 raise ConfigError(f'link.{name} is {getattr(self, name)}; allowed: above 0')
 
@@ -87,6 +89,17 @@ class RobotLink:
             self._has_moved = True
             if kind is not None:
                 self.journal.note(kind, conversions.to_stamp(self._fresh_from))
+
+    def await_return(self, check: Callable[[], None]) -> None:
+        """
+        Wait a while for nodes that are away; a task that begins now need not fail because one is being started again.
+
+        :param check: asked all the time; what it raises ends the waiting.
+        """
+        deadline = time.monotonic() + self.config.return_timeout
+        while self._list_lost() and time.monotonic() < deadline:
+            check()
+            time.sleep(PERIOD)
 
     def look(self, check: Callable[[], None]) -> Scene:
         """
@@ -140,14 +153,17 @@ class RobotLink:
 
     def check_alive(self) -> None:
         """Raise PerceptionError when a node that was there has stopped, or the detector fell silent."""
-        for name, sign in self._signs.items():
-            if sign.was_alive and not sign.is_alive:
-                raise PerceptionError(f"the {name} stopped: nobody publishes '{sign.topic}' any more; start it again")
+        for name in self._list_lost():
+            topic = self._signs[name].topic
+            raise PerceptionError(f"the {name} stopped: nobody publishes '{topic}' any more; start it again")
         silence = self._signs['detector'].silence
         if self.config.detector_silence < silence < float('inf'):
             raise PerceptionError(
                 f'the detector lives, but told nothing for {silence:.0f} s; do the cameras publish? see its diagnostics'
             )
+
+    def _list_lost(self) -> list[str]:
+        return [name for name, sign in self._signs.items() if sign.was_alive and not sign.is_alive]
 
     def _await_signs(self, check: Callable[[], None]) -> None:
         deadline = time.monotonic() + self.config.start_timeout

@@ -45,6 +45,7 @@ class Task:
 
         def loop() -> TaskResult:
             self._publish_plan(Plan(), 'planning')  # who records or watches learns here that a task begins
+            node.link.await_return(self._check)
             node.link.forget(Kind.BEGIN)
             if node.link.is_astray:
                 way_home = self._act(Step('go_home'))
@@ -68,6 +69,7 @@ class Task:
         """Decide every step and move nothing."""
 
         def project() -> TaskResult:
+            self._node.link.await_return(self._check)
             self._node.link.forget(None)
             sentence = check_sentence(self.sentence, self._node.config.loop.max_sentence_chars)
             plan = self._listener.plan(sentence, self._look())
