@@ -99,3 +99,10 @@ def test_what_is_settled_is_collected_once_it_is_unsettled():
         heap.unsettle()
     assert known() is None
     assert gc.get_freeze_count() == 0
+
+
+def test_what_large_libraries_make_is_out_of_the_collectors_sight():
+    code = 'import gc, vlm_robot.nodes.sight_node; print(gc.isenabled(), gc.get_freeze_count())'
+    told = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=os.environ, check=True)
+    enabled, count = told.stdout.split()[:2]
+    assert enabled == 'True' and int(count) > 100_000

@@ -8,6 +8,9 @@ say so.
 
 from __future__ import annotations
 
+import vlm_robot.nodes.heavy_imports  # noqa: F401  before anything else imports what it does
+
+# isort: split
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
