@@ -46,10 +46,9 @@ class LinkConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be waited for."""
-        times = ('fresh_timeout', 'start_timeout', 'return_timeout', 'detector_silence', 'description_age')
-        for name in ('looks', *times):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f'link.{name} is {getattr(self, name)}; allowed: above 0')
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ConfigError(f'link.{name} is {value}; allowed: above 0')
 
 
 class RobotLink:
@@ -153,9 +152,9 @@ class RobotLink:
 
     def check_alive(self) -> None:
         """Raise PerceptionError when a node that was there has stopped, or the detector fell silent."""
-        for name in self._list_lost():
-            topic = self._signs[name].topic
-            raise PerceptionError(f"the {name} stopped: nobody publishes '{topic}' any more; start it again")
+        if lost := self._list_lost():
+            topic = self._signs[lost[0]].topic
+            raise PerceptionError(f"the {lost[0]} stopped: nobody publishes '{topic}' any more; start it again")
         silence = self._signs['detector'].silence
         if self.config.detector_silence < silence < float('inf'):
             raise PerceptionError(
