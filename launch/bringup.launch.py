@@ -89,6 +89,12 @@ def collect_remaps(words):
     return remaps
 
 
+def read_memory_from_profile(context):
+    """Let rmw_fastrtps take how messages are kept from the profile, where it is one of config/."""
+    ours = Path(LaunchConfiguration('fastdds_profile').perform(context)).resolve().parent == CONFIG.resolve()
+    return [SetEnvironmentVariable('RMW_FASTRTPS_USE_QOS_FROM_XML', '1')] if ours else []
+
+
 def start_nodes(context):
     """Return the launch actions of all nodes that the arguments ask for."""
     words = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
@@ -127,6 +133,7 @@ def generate_launch_description():
         for name, default, description, choices in ARGUMENTS
     ]
     profile = SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', LaunchConfiguration('fastdds_profile'))
+    memory = OpaqueFunction(function=read_memory_from_profile)
     parent = SetEnvironmentVariable('VLM_ROBOT_PARENT', str(os.getpid()))  # the nodes end if the launch is killed
     nodes = GroupAction([PushRosNamespace(LaunchConfiguration('namespace')), OpaqueFunction(function=start_nodes)])
-    return LaunchDescription([*arguments, profile, parent, nodes])
+    return LaunchDescription([*arguments, profile, memory, parent, nodes])

@@ -33,6 +33,7 @@ ENVIRONMENT = {
     'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
     'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
     'FASTDDS_DEFAULT_PROFILES_FILE': str(SHARE / 'config/fastdds_large_images.xml'),
+    'RMW_FASTRTPS_USE_QOS_FROM_XML': '1',
 }
 
 

@@ -23,6 +23,7 @@ import yaml
 
 from vlm_robot.errors import ConfigError, PerceptionError, VlmRobotError
 from vlm_robot.nodes.lifespan import PARENT
+from vlm_robot.nodes.middleware import list_settings
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.resources import find
 
@@ -107,12 +108,10 @@ class Graph:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of the nodes and of whoever wants to talk to them."""
-        profile = str(find('config/fastdds_large_images.xml'))
         return {
             **os.environ,
             'ROS_DOMAIN_ID': str(self.domain),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST'),
-            'FASTDDS_DEFAULT_PROFILES_FILE': os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE', profile),
+            **list_settings(),
             'RCUTILS_LOGGING_BUFFERED_STREAM': '0',
             'PYTHONUNBUFFERED': '1',
         }

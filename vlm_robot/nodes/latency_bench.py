@@ -23,11 +23,11 @@ from vlm_robot.evaluation.census import describe_machine
 from vlm_robot.evaluation.latency_report import judge_sight, judge_tasks, judge_transport, write_report
 from vlm_robot.evaluation.limits import Figure, hold_all, tabulate_figures
 from vlm_robot.nodes.graph import Graph, GraphConfig
+from vlm_robot.nodes.middleware import list_settings
 from vlm_robot.nodes.participant import Participant
 from vlm_robot.nodes.sight_timing import SightTiming, TRANSPORT_SECONDS
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot.nodes.task_timing import TaskTimes, TaskTiming
-from vlm_robot.resources import find
 
 START_TIMEOUT = 600.0  # wall-clock seconds
 JOINT_RATE = 60.0  # Hz of simulated time: rest is known to 17 ms
@@ -55,8 +55,7 @@ class LatencyConfig:
 def measure(config: LatencyConfig) -> tuple[list[Figure], dict]:
     """Return the figures, and the samples as plain data."""
     domain = int(os.environ.get('ROS_DOMAIN_ID') or random.randint(1, 100))
-    os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(find('config/fastdds_large_images.xml')))
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    os.environ.update(list_settings())
     before = describe_machine()
     figures: list[Figure] = []
     data: dict = {}

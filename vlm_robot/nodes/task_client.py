@@ -26,8 +26,8 @@ from vlm_robot.nodes import conversions, lifespan, pixels, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.liveness import alive_qos, reliable_qos
+from vlm_robot.nodes.middleware import list_settings
 from vlm_robot.nodes.pool_executor import MultiThreadedExecutor
-from vlm_robot.resources import find
 from vlm_robot_interfaces.action import ExecuteTask
 from vlm_robot_interfaces.msg import DetectionArray
 from vlm_robot_interfaces.msg import Scene as SceneMessage
@@ -68,9 +68,7 @@ class TaskClient:
     def __init__(self, domain: int | None = None, namespace: str = '', cameras: Sequence[str] = CAMERAS):
         """Join the domain (None: ROS_DOMAIN_ID) and listen."""
         self.domain = domain
-        # The middleware reads these when the context begins; without the profile large images get lost.
-        os.environ.setdefault('FASTDDS_DEFAULT_PROFILES_FILE', str(find('config/fastdds_large_images.xml')))
-        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        os.environ.update(list_settings())  # the middleware reads them when the context begins
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=domain, signal_handler_options=rclpy.SignalHandlerOptions.NO)
         self.node = rclpy.create_node(f'task_client_{uuid.uuid4().hex[:8]}', context=self.context, namespace=namespace)
