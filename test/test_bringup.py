@@ -34,6 +34,7 @@ from vlm_robot.nodes import (
 )
 from vlm_robot.nodes.graph import NODES, OWN_NAMES, SIGHT, WATCH
 from vlm_robot.nodes.lifespan import PARENT
+from vlm_robot.nodes.middleware import FROM_PROFILE
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {
@@ -93,6 +94,19 @@ def test_the_nodes_know_without_which_process_they_end(monkeypatch, file):
     context = LaunchContext()
     names = [perform_substitutions(context, action.name) for action in found]
     assert perform_substitutions(context, found[names.index(PARENT)].value) == str(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ('profile', 'is_ours'),
+    [(str(ROOT / 'config/fastdds_network.xml'), True), ('', False), ('/home/me/fastdds_large_images.xml', False)],
+)
+def test_how_messages_are_kept_is_read_from_our_profiles_alone(launch_file, monkeypatch, profile, is_ours):
+    monkeypatch.setenv(FROM_PROFILE, '')
+    context = LaunchContext()  # its environment is that of this process
+    context.launch_configurations['fastdds_profile'] = profile
+    for action in launch_file['read_memory_from_profile'](context):
+        action.visit(context)
+    assert (context.environment.get(FROM_PROFILE) == '1') == is_ours
 
 
 @pytest.mark.parametrize('sight', SIGHT)
