@@ -56,7 +56,7 @@ setup(
     entry_points={
         'console_scripts': [
             'vlm-robot = vlm_robot.cli:main',
-            *(f'{node} = {NAME}.nodes.{node}:main' for node in NODES),
+            *(f'{node} = {NAME}.nodes.starter:main' for node in NODES),
         ],
     },
 )

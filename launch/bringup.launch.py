@@ -115,7 +115,7 @@ def start_nodes(context):
             remappings=remaps,
             ros_arguments=['--log-level', words['log_level']],
             respawn=words['respawn'] == 'true',
-            respawn_delay=2.0,
+            respawn_delay=0.5,  # seconds; a process that keeps ending takes longer than that to start
         )
         for name in nodes
     ]  # fmt: skip

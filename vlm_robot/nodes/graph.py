@@ -98,7 +98,7 @@ class Graph:
         self._started[name] = time.monotonic()
         with self.log_of(name).open('ab') as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, '-m', f'vlm_robot.nodes.{name}_node', *self._arguments(name)],
+                [sys.executable, '-m', 'vlm_robot.nodes.starter', f'{name}_node', *self._arguments(name)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -28,12 +28,12 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from vlm_robot.errors import ModelError, VlmRobotError
-from vlm_robot.nodes import dds_ports, heap
+from vlm_robot.nodes import dds_ports, early_join, heap
+from vlm_robot.nodes.early_join import SIGNALS
 from vlm_robot.nodes.parameters import read_state
 from vlm_robot.nodes.pool_executor import MultiThreadedExecutor
 
 NODE_OPTIONS = {'automatically_declare_parameters_from_overrides': True}  # so that misspelt ones can be refused
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STARTED_BY = os.getppid()
 PARENT = 'VLM_ROBOT_PARENT'  # environment variable: the process id without which a node ends; absent: none
 CLOSE_TIMEOUT = 6.0  # seconds for a node to close
@@ -63,9 +63,12 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
         heap.limit_heaps()
         if is_quick:
             sys.setswitchinterval(SWITCH_INTERVAL)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, also while a model loads
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        for number in SIGNALS:
+            signal.signal(number, signal.default_int_handler)  # also while a model loads
+        if not rclpy.ok():  # starter.py has joined already
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = build()
+        early_join.hand_over()
         name = node.get_name()
         spin(node, threads)
     except KeyboardInterrupt:
@@ -76,6 +79,7 @@ def run(build: Callable[[], Node], threads: int = 4, args: list[str] | None = No
     finally:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the tidying
+        early_join.hand_over()
         if node is not None:
             leave_domain(node)
         rclpy.try_shutdown()  # where not even the node could be made
