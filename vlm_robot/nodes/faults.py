@@ -66,12 +66,13 @@ class Fault:
         """
         Return whether a task may end so.
 
-        A fault that comes when the arm moves or holds may find the robot knowing enough to end the task, where the
-        table shows that it did; and a task that was to be cancelled may not.
+        A fault that comes when the arm moves or holds may find the robot knowing enough to end the task, and one before
+        it has moved may be over while it waits, where the table shows that the task is true; one that was to be
+        cancelled may not end so.
 
         :param is_true: what the simulator says of the task; None where it does not answer.
         """
-        can_be_ended = self.phase in ('moving', 'holding') and 'failed' in self.expected
+        can_be_ended = self.phase in PHASES[1:] and 'failed' in self.expected
         return status in self.expected or (status == 'done' and is_true is True and can_be_ended)
 
 
