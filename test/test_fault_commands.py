@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +13,12 @@ from vlm_robot.cli import app
 @pytest.mark.parametrize('code', [0, 1])
 def test_options_reach_the_bench_and_its_exit_code_comes_back(monkeypatch, code):
     calls = []
-    monkeypatch.setattr(subprocess, 'call', lambda command, env: calls.append(command) or code)
+
+    def become(_, command):
+        calls.append(command)
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, 'execv', become)
     words = ['--only', 'depth*', '--only', 'sim killed', '--list', '--fresh', '--slow', '3', '--json', 'f.json']
     result = CliRunner().invoke(app, ['bench', 'faults', '--out', 'folder', *words])
     assert result.exit_code == code

@@ -1,14 +1,11 @@
-"""Starts the programs that need ROS in a process of their own, so that the command line itself never imports it."""
+"""Starts the programs that need ROS, so that the command line itself never imports it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-import subprocess
 import sys
 from typing import NoReturn
-
-import typer
 
 
 def name_program(module: str, *arguments: object) -> list[str]:
@@ -17,6 +14,12 @@ def name_program(module: str, *arguments: object) -> list[str]:
 
 
 def run_program(module: str, *arguments: object, json_file: Path | None = None) -> NoReturn:
-    """Run it to its end and leave with its exit code; ``json_file`` is handed on where it was given."""
-    wanted = ('--json', json_file) if json_file else ()
-    raise typer.Exit(subprocess.call(name_program(module, *arguments, *wanted), env=os.environ))
+    """
+    Become this program; ``json_file`` is handed on where it was given.
+
+    Process id, signals and exit code are its own: a bench whose command is ended with SIGTERM ends too.
+    """
+    command = name_program(module, *arguments, *(('--json', json_file) if json_file else ()))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, command)  # noqa: S606  no shell
