@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('vlm_robot_interfaces.action', reason='vlm_robot_interfaces is not built')
 
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from vlm_robot.errors import MotionCancelled, MotionError
 from vlm_robot.nodes import action_calls
@@ -30,22 +31,30 @@ class Driver(Participant):
 
     def __init__(self, name):
         super().__init__('driver', DOMAIN, threads=3)
-        self.accepted, self.let_go = threading.Event(), threading.Event()
+        self.asked, self.accepted, self.ended, self.let_go = (threading.Event() for _ in range(4))
+        self.hesitation = 0.0  # seconds until it takes a goal
         self.server = ActionServer(
             self.node,
             MoveGripper,
             name,
             self.execute,
             callback_group=self.group,
+            goal_callback=self.take,
             cancel_callback=lambda handle: CancelResponse.ACCEPT,
             **MANY,
         )
         self.start()
 
+    def take(self, goal):
+        self.asked.set()
+        time.sleep(self.hesitation)
+        return GoalResponse.ACCEPT
+
     def execute(self, handle):
         self.accepted.set()
         while not (self.let_go.wait(0.01) or handle.is_cancel_requested):
             pass
+        self.ended.set()
         if handle.is_cancel_requested:
             handle.canceled()
             return MoveGripper.Result(cancelled=True, reason='stopped')
@@ -109,6 +118,19 @@ def test_a_check_that_objects_cancels_the_goal(client, drivers):
     thread, came = call(client, check)
     thread.join(120.0)
     assert isinstance(came[0], MotionCancelled)
+
+
+def test_a_goal_that_is_taken_after_its_caller_has_given_up_is_over_when_the_call_is(client, drivers):
+    drivers[0].hesitation = 0.3
+
+    def check():
+        if drivers[0].asked.is_set():
+            raise MotionCancelled('enough')
+
+    thread, came = call(client, check)
+    thread.join(120.0)
+    assert isinstance(came[0], MotionCancelled)
+    assert drivers[0].ended.is_set()
 
 
 def test_a_second_server_under_the_same_name_means_that_the_goal_is_lost(client, drivers, name, monkeypatch):

@@ -21,6 +21,7 @@ from vlm_robot.nodes.action_client import ActionClient
 PERIOD = 0.002  # seconds between two looks at ``check``: two such waits stand between a cancel and the arm
 LOOK_PERIOD = 0.5  # seconds between two looks at who offers the action
 GRACE = 5.0  # seconds that a cancelled goal has to end
+ANSWER_GRACE = 1.0  # seconds that a goal has to be answered whose caller has given up; an answer takes milliseconds
 
 
 def call_action(client: ActionClient, goal: Any, check: Callable[[], None] = lambda: None, **options) -> Any:
@@ -52,7 +53,7 @@ def run_goal(
     try:
         handle = _wait(sent, check, server_timeout, f"action server '{name}' did not answer a goal")
     except Exception:
-        sent.add_done_callback(_cancel_late)
+        _withdraw(sent, on_cancelled)
         raise
     if not handle.accepted:
         raise MotionError(f"action server '{name}' did not take the goal; is it busy?")
@@ -118,6 +119,17 @@ def _wait(future: Future, check: Callable[[], None], timeout: float, complaint: 
         if time.monotonic() > deadline:
             raise MotionError(f'{complaint} within {timeout} s')
     return future.result()
+
+
+def _withdraw(sent: Future, on_cancelled: Callable[[Any], None]) -> None:
+    """End a goal that is not answered yet: else the arm begins to move when its caller says that it rests."""
+    answered = threading.Event()
+    sent.add_done_callback(lambda _: answered.set())
+    if not answered.wait(ANSWER_GRACE):
+        sent.add_done_callback(_cancel_late)
+    elif not sent.cancelled() and sent.exception() is None and sent.result().accepted:
+        handle = sent.result()
+        _end_goal(handle, handle.get_result_async(), on_cancelled)
 
 
 def _cancel_late(sent: Future) -> None:
