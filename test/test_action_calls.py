@@ -103,6 +103,16 @@ def call(client, check=lambda: None):
     return thread, came
 
 
+def object_after(event):
+    """Return a check that cancels once the event has come."""
+
+    def check():
+        if event.is_set():
+            raise MotionCancelled('enough')
+
+    return check
+
+
 def test_a_goal_that_ends_gives_its_result(client, drivers):
     drivers[0].let_go.set()
     thread, came = call(client)
@@ -111,23 +121,14 @@ def test_a_goal_that_ends_gives_its_result(client, drivers):
 
 
 def test_a_check_that_objects_cancels_the_goal(client, drivers):
-    def check():
-        if drivers[0].accepted.is_set():
-            raise MotionCancelled('enough')
-
-    thread, came = call(client, check)
+    thread, came = call(client, object_after(drivers[0].accepted))
     thread.join(120.0)
     assert isinstance(came[0], MotionCancelled)
 
 
 def test_a_goal_that_is_taken_after_its_caller_has_given_up_is_over_when_the_call_is(client, drivers):
     drivers[0].hesitation = 0.3
-
-    def check():
-        if drivers[0].asked.is_set():
-            raise MotionCancelled('enough')
-
-    thread, came = call(client, check)
+    thread, came = call(client, object_after(drivers[0].asked))
     thread.join(120.0)
     assert isinstance(came[0], MotionCancelled)
     assert drivers[0].ended.is_set()

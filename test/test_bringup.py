@@ -98,7 +98,7 @@ def test_the_nodes_know_without_which_process_they_end(monkeypatch, file):
 
 @pytest.mark.parametrize(
     ('profile', 'is_ours'),
-    [(str(ROOT / 'config/fastdds_network.xml'), True), ('', False), ('/home/me/fastdds_large_images.xml', False)],
+    [(str(ROOT / 'config/fastdds_network.xml'), True), ('', False), ('elsewhere/fastdds_large_images.xml', False)],
 )
 def test_how_messages_are_kept_is_read_from_our_profiles_alone(launch_file, monkeypatch, profile, is_ours):
     monkeypatch.setenv(FROM_PROFILE, '')

@@ -123,25 +123,33 @@ def _wait(future: Future, check: Callable[[], None], timeout: float, complaint: 
 
 def _withdraw(sent: Future, on_cancelled: Callable[[Any], None]) -> None:
     """End a goal that is not answered yet: else the arm begins to move when its caller says that it rests."""
-    answered = threading.Event()
-    sent.add_done_callback(lambda _: answered.set())
-    if not answered.wait(ANSWER_GRACE):
+    if not _ends_within(sent, ANSWER_GRACE):
         sent.add_done_callback(_cancel_late)
-    elif not sent.cancelled() and sent.exception() is None and sent.result().accepted:
+    elif _is_taken(sent):
         handle = sent.result()
         _end_goal(handle, handle.get_result_async(), on_cancelled)
 
 
 def _cancel_late(sent: Future) -> None:
     """Cancel a goal that was accepted after its caller had given up."""
-    if not sent.cancelled() and sent.exception() is None and sent.result().accepted:
+    if _is_taken(sent):
         sent.result().cancel_goal_async()
+
+
+def _is_taken(sent: Future) -> bool:
+    """Return whether the server has accepted the goal of an answered request."""
+    return not sent.cancelled() and sent.exception() is None and sent.result().accepted
 
 
 def _end_goal(handle, finished: Future, on_cancelled: Callable[[Any], None]) -> None:
     """Cancel a goal and give it the time to end, so that what runs next does not collide with it."""
     handle.cancel_goal_async()
-    done = threading.Event()
-    finished.add_done_callback(lambda _: done.set())
-    if done.wait(GRACE) and finished.exception() is None:
+    if _ends_within(finished, GRACE) and finished.exception() is None:
         on_cancelled(finished.result().result)
+
+
+def _ends_within(future: Future, seconds: float) -> bool:
+    """Return whether the future is done after at most so many wall-clock seconds."""
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    return done.wait(seconds)
