@@ -42,7 +42,7 @@ class SimNodeConfig:
     scenario: str = 'blocks_and_bowls'  # name of a shipped scenario or path of a YAML file
     seed: int = 0  # 0 or more; the same seed gives the same table
     real_time_factor: float = 2.0  # simulated seconds per second, as far as the machine can
-    camera_rate: float = 1.0  # Hz of simulated time, each camera; rendering takes about 0.1 s of one core a frame
+    camera_rate: float = 1.0  # Hz of simulated time, each camera; a picture of what moved takes a core 0.1 to 0.2 s
     joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
     clock_rate: float = 25.0  # Hz of simulated time
     step_size: int = 12  # steps of 1/240 s that the service ~/step makes while the simulation is paused

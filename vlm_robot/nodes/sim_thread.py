@@ -21,9 +21,9 @@ from vlm_robot.errors import ScenarioError
 from vlm_robot.geometry import build_transform
 from vlm_robot.resources import find_scenario
 from vlm_robot.sim.bullet_arm import BulletArm, Motion
-from vlm_robot.sim.bullet_camera import BulletCamera
 from vlm_robot.sim.physics import TIME_STEP
 from vlm_robot.sim.scenario import Episode, load_scenario, sample_episode
+from vlm_robot.sim.still_camera import StillCamera
 from vlm_robot.sim.world import World
 
 Answer = TypeVar('Answer')
@@ -32,6 +32,7 @@ CATCH_UP = 2.0  # times the wanted rate, at most, at which a world that lags aft
 # over the network travels in wall-clock time, and a world that leaps meanwhile would hear of a cancel too late
 BREATH = 0.001  # wall-clock seconds, at least, between two such batches
 LAG_LIMIT = 0.25  # simulated seconds; a slower machine does not make up for more
+REST = 2.2  # simulated seconds before a new table's clock begins: Bullet lets things creep for 2 s until they sleep
 ANSWER_TIMEOUT = 60.0  # wall-clock seconds
 
 
@@ -49,10 +50,12 @@ class Table:
         self.scenario, self.seed = scenario, seed
         self.episode = episode or self.sample(scenario, seed)
         self.world: World = self.episode.build_world()
-        self.world.time += start  # the clock never runs backwards
         self.arm = BulletArm(self.world)
+        self.world.settle(REST)
+        self.world.time = start + TIME_STEP  # the clock never runs backwards, and a new table is newer than the old
         self.motion: Motion | None = None  # the newest that was started
-        self.cameras: dict[str, BulletCamera] = self.episode.build_cameras(self.world)
+        cameras = self.episode.build_cameras(self.world)
+        self.cameras = {name: StillCamera(camera) for name, camera in cameras.items()}
 
     @staticmethod
     def sample(scenario: str, seed: int) -> Episode:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pybullet as p
 
 TIME_STEP = 1.0 / 240.0  # seconds
@@ -49,6 +50,17 @@ class Physics:
     def settle(self, seconds: float = 0.5) -> None:
         """Let everything come to rest."""
         self.step(round(seconds / TIME_STEP))
+
+    def list_places(self) -> np.ndarray:
+        """Return (N,) numbers that differ where anything stands elsewhere: ids, metres, quaternions, joints."""
+        places: list[float] = []
+        for index in range(p.getNumBodies(physicsClientId=self.client)):
+            body = p.getBodyUniqueId(index, physicsClientId=self.client)
+            position, turn = p.getBasePositionAndOrientation(body, physicsClientId=self.client)
+            joints = range(p.getNumJoints(body, physicsClientId=self.client))
+            states = p.getJointStates(body, joints, physicsClientId=self.client) if joints else ()
+            places += [body, *position, *turn, *(state[0] for state in states)]
+        return np.array(places)
 
     def find_held(self, carriers: Sequence[int]) -> str:
         """Return the name of what both fingers touch and no carrier does; empty when there is none."""
