@@ -120,8 +120,9 @@ def test_scenes_of_one_stamp_are_compared_one_by_one():
     told = [scene(1.0, 'a'), scene(1.0, 'b'), scene(2.0, 'c')]
     for live, same in ((told, 3), (told[:2], 2), (told[1:], 1), ([*told, scene(2.0, 'd')], 3), ([], 0)):
         comparison = Comparison(detections=1)
-        comparison.add_scenes(told, live, 0.0)
+        comparison.add_scenes(told, live, 0.0, 9.0)
         assert (comparison.scenes, comparison.same_scenes) == (3, same)
         assert comparison.is_same == (live is told)
-    comparison.add_scenes([scene(0.5, 'x')], [], 0.6)  # from before the first look
+    outside = [scene(0.5, 'x'), scene(9.5, 'x')]  # before the first look that was shown, and after the last
+    comparison.add_scenes(outside, [], 0.6, 9.0)
     assert comparison.scenes == 3

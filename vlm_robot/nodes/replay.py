@@ -34,7 +34,7 @@ from vlm_robot.nodes.frame_queue import PARTS
 from vlm_robot.nodes.graph import Graph, GraphConfig
 from vlm_robot.nodes.intake import Entry, key_of, Kind, PLANNER_JOURNAL, SCENE_JOURNAL, TELLING
 from vlm_robot.nodes.replay_comparison import Comparison
-from vlm_robot.nodes.replay_script import ENDS, Event, HANDS, LOOKS, read_script
+from vlm_robot.nodes.replay_script import ENDS, Event, HANDS, LOOKS, read_script, SAME_TIME
 from vlm_robot.nodes.replay_stage import ANSWER_TIMEOUT, Stage
 from vlm_robot.nodes.task_client import TaskClient
 from vlm_robot_interfaces.action import ExecuteSkill
@@ -71,7 +71,7 @@ class Replay:
             self._advance(nanoseconds)
         self._advance()
         self._end_task()
-        self.comparison.add_scenes(self._script.scenes, self._stage.scenes, min(looks))
+        self.comparison.add_scenes(self._script.scenes, self._stage.scenes, min(looks), max(looks) + SAME_TIME)
         if lost := self._missing + self._script.lost:
             self._differ(f'{lost} messages that the scene node took in have no frame or message in the recording')
         return self.comparison

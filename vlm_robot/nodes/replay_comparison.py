@@ -40,13 +40,16 @@ class Comparison:
             stamp = conversions.to_seconds(recorded.header.stamp)
             self.differences.append(f'{recorded.camera} at {stamp:.2f} s: {difference}')
 
-    def add_scenes(self, recorded: Sequence[SceneMessage], live: Sequence[SceneMessage], begin: float) -> None:
+    def add_scenes(
+        self, recorded: Sequence[SceneMessage], live: Sequence[SceneMessage], begin: float, end: float
+    ) -> None:
         """
         Compare all scenes with objects in them; of one stamp there may be several, because the hand changes them too.
 
         :param begin: seconds, the first look that was shown; what the robot saw before was not recorded.
+        :param end: seconds, the last one; a recording may stop between a scene and the journal's word on its look.
         """
-        told, heard = _group(recorded, begin), _group(live, begin)
+        told, heard = _group(recorded, begin, end), _group(live, begin, end)
         for stamp, texts in told.items():
             self.scenes += len(texts)
             same = sum(a == b for a, b in zip(texts, heard.get(stamp, ()), strict=False))
@@ -81,10 +84,10 @@ class Comparison:
         }
 
 
-def _group(scenes: Sequence[SceneMessage], begin: float) -> dict[tuple[int, int], list[str]]:
+def _group(scenes: Sequence[SceneMessage], begin: float, end: float) -> dict[tuple[int, int], list[str]]:
     groups: dict[tuple[int, int], list[str]] = {}
     for scene in scenes:
-        if scene.objects and conversions.to_seconds(scene.header.stamp) >= begin:
+        if scene.objects and begin <= conversions.to_seconds(scene.header.stamp) <= end:
             groups.setdefault(key_of(scene.header.stamp), []).append(scene.text)
     return groups
 
