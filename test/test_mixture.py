@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
 from vlm_robot.datatypes import SkillResult, Step, StepRecord
 from vlm_robot.errors import ConfigError
 from vlm_robot.language.language_model import ContinuationScore, Generation
+from vlm_robot.planning.dialogue import Listener
+from vlm_robot.planning.foresight import foresee, think_ahead
 from vlm_robot.planning.mixture import MixtureConfig, MixturePlanner
 from vlm_robot.planning.planners import build_planner, PlannerConfig
 from vlm_robot.planning.progprompt import ProgPromptPlanner
@@ -39,6 +42,19 @@ class Voice:
 def mix(voice: Voice, **settings) -> MixturePlanner:
     saycan = SayCanPlanner(voice, SayCanConfig(calibration=''))
     return MixturePlanner(ProgPromptPlanner(voice), saycan, MixtureConfig(**{'exponent': 1.0, **settings}))
+
+
+class Babbler(Voice):
+    """A model that scores every option at random, the same way each time."""
+
+    def __init__(self, program: str, probability: float, seed: int):
+        super().__init__(program, probability, '')
+        self.seed = seed
+
+    def score(self, prompt, continuations):
+        self.scored += 1
+        draws = (random.Random(f'{self.seed}{prompt}{text}').gauss(0, 4) for text in continuations)
+        return [ContinuationScore(text, draw, 1) for text, draw in zip(continuations, draws)]
 
 
 @pytest.mark.parametrize(('probability', 'chosen'), [(0.9, 'red block'), (0.05, 'blue block')])
@@ -125,3 +141,38 @@ def test_other_tasks_do_not_share_what_was_learned(scene):
     planner = mix(Voice(RED, 0.55, 'pick up the blue block'))
     weights = [planner.decide(SENTENCE, scene).chosen.language for _ in range(3)]
     assert weights[0] == pytest.approx(weights[1]) == pytest.approx(weights[2])
+
+
+PROGRAMS = (
+    RED,
+    "    put(the('blue block'), the('green bowl'))\n" + RED,
+    "    put(the('red block'), beside(the('green bowl'), 'left'))\n\n",
+    "    put(the('pink block'), 'middle')\n\n",
+    "    put(the('block'), 'middle')\n\n",
+    '    import os\n\n',
+)
+
+
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_what_is_foreseen_is_the_plan_whatever_the_options_score(program, scene):
+    spared = 0
+    for seed in range(60):
+        draw = random.Random(seed)
+        probability = draw.uniform(0.001, 0.999)
+        settings = {'exponent': draw.choice((0.3, 1.0)), 'sure': draw.choice((0.8, 1.0))}
+        foreseen, projected = (mix(Babbler(program, probability, seed), **settings) for _ in range(2))
+        plan = foreseen.foresee(SENTENCE, scene).plan
+        assert plan == projected.project(SENTENCE, scene).plan, (seed, probability, settings)
+        spared += not foreseen.model.scored and projected.model.scored > 0
+    assert (spared > 10) == (program in PROGRAMS[:3])  # what is refused is always weighed in full
+
+
+def test_thinking_ahead_leaves_nothing_to_ask_the_model(scene):
+    voice = Voice(RED, 0.9, 'pick up the red block')
+    planner = mix(voice)
+    think_ahead(Listener(planner), SENTENCE, scene)
+    assert voice.scored == 1  # the first step's options
+    listener = Listener(planner)
+    foresee(listener, SENTENCE, scene)
+    listener.decide(SENTENCE, scene, planner.domain.begin(scene))
+    assert voice.scored == 1

@@ -1,4 +1,4 @@
-"""Which scenes count as fresh for a task, also when the robot's clock begins anew."""
+"""Which scenes count as fresh for a task, also when the robot's clock begins anew, and what is thought meanwhile."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ pytest.importorskip('vlm_robot_interfaces.msg', reason='vlm_robot_interfaces is 
 
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
 
+from vlm_robot import interruption  # noqa: E402
+from vlm_robot.datatypes import Scene, SceneObject  # noqa: E402
 from vlm_robot.errors import MotionCancelled, PerceptionError  # noqa: E402
 from vlm_robot.nodes import conversions  # noqa: E402
 from vlm_robot.nodes.robot_link import BEHIND, CLOCK_LAG, LinkConfig, RobotLink  # noqa: E402
@@ -95,3 +97,65 @@ def test_a_task_waits_for_a_node_that_is_being_started_again_but_not_without_end
 
 def cancel():
     raise MotionCancelled('enough')
+
+
+def hear_of(link, stamp, *names):
+    objects = tuple(SceneObject(name, name, (0.5, 0.0, 0.02)) for name in names)
+    link._on_scene(conversions.to_scene(Scene(objects, stamp=stamp), ''))
+
+
+def test_while_it_waits_it_thinks_about_what_it_saw_last(link):
+    thoughts = []
+
+    def think(guess):
+        thoughts.append(guess.names)
+        hear_of(link, 100.5, 'red block')  # the table looks as it did
+        interruption.check()
+        hear_of(link, 101.0, 'red block')
+        interruption.check()
+        thoughts.append('done')
+
+    hear_of(link, 99.0, 'red block')
+    scene = link.look(lambda: None, think)
+    assert scene.stamp == 101.0 and thoughts == [('red block',), 'done']
+
+
+def test_a_thought_that_turns_out_wrong_ends_and_the_next_one_begins(link):
+    thoughts = []
+
+    def think(guess):
+        thoughts.append(guess.names)
+        hear_of(link, 100.0 + len(thoughts), 'blue block')
+        interruption.check()
+        thoughts.append('done')
+
+    hear_of(link, 99.0, 'red block')
+    assert link.look(lambda: None, think).names == ('blue block',)
+    assert thoughts == [('red block',), ('blue block',), 'done']
+
+
+def test_nothing_is_thought_about_a_table_that_was_never_seen_or_when_it_need_not_wait(link):
+    thoughts = []
+    with pytest.raises(PerceptionError, match='0 of 2 fresh looks'):
+        link.look(lambda: None, thoughts.append)
+    for stamp in (100.5, 101.0):
+        hear_of(link, stamp, 'red block')
+    assert link.look(lambda: None, thoughts.append).stamp == 101.0
+    assert not thoughts
+
+
+def test_a_cancel_ends_a_thought(link):
+    hear_of(link, 99.0, 'red block')
+    is_cancelled = []
+
+    def check():
+        if is_cancelled:
+            raise MotionCancelled('enough')
+
+    def think(guess):
+        is_cancelled.append(True)
+        interruption.check()
+        pytest.fail('a cancel must end what is thought')
+
+    with pytest.raises(MotionCancelled, match='enough'):
+        link.look(check, think)

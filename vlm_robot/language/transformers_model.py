@@ -15,6 +15,7 @@ change the scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_lowercase
@@ -36,6 +37,7 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / 'checkpoints'
 CACHES = 2  # kinds of prompt that are remembered: a planner's programs and its options begin differently
 SHARED = 8  # tokens that prompts of one kind have in common, at least; short prompts: half of theirs
 WARM_TOKENS, WARM_OPTIONS = 255, 128  # about twice what a table with many things asks for
+WARM_GRAMMAR = 'start: "put"'
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -171,7 +173,13 @@ class TransformersLanguageModel:
         return coded
 
     def warm_up(self) -> None:
-        """Make a pass as large as they get, in the thread that will ask: torch keeps the buffers of the largest."""
+        """
+        Make a pass as large as they get, in the thread that will ask, and read a grammar.
+
+        Torch keeps the buffers of the largest pass; what reads grammars is made for a tokeniser when the first comes.
+        """
+        with suppress(ModelError):  # without llguidance; whoever asks for a grammar is told
+            self._guide.begin(WARM_GRAMMAR)
         prompt = 'put' + ' put' * min(WARM_TOKENS, self._most_tokens // 4)
         options = [f' {first}{second} put' for first in ascii_lowercase for second in ascii_lowercase]
         self.score(prompt, options[: min(WARM_OPTIONS, self._most_tokens // 8)])

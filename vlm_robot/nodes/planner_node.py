@@ -50,7 +50,8 @@ NOT_ACTIVE = {
     'configuring': 'the planner is still loading its language model; ask again when it is active',
     'inactive': 'the planner node is not active: ros2 lifecycle set {node} activate',
 }
-RULES = {'autostart': When.NEVER, **dict.fromkeys(('planner.', 'loop.', 'link.', 'questions.'), When.ALWAYS)}
+LIVE = ('thinks_ahead', 'planner.', 'loop.', 'link.', 'questions.')
+RULES = {'autostart': When.NEVER, **dict.fromkeys(LIVE, When.ALWAYS)}
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class PlannerNodeConfig:
 
     world: str = 'table'  # 'table' with blocks and bowls, or 'kitchen' with a robot on wheels
     autostart: bool = True  # configure and activate without being told; false where a lifecycle manager does it
+    thinks_ahead: bool = True  # plans with what was seen last while it waits for the first look of a task
     language: LanguageConfig = field(default_factory=LanguageConfig)
     planner: PlannerConfig = field(default_factory=PlannerConfig)
     loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 import threading
 import time
@@ -18,11 +19,13 @@ from rclpy.node import Node
 
 from vlm_robot.datatypes import Scene, SkillResult, Step
 from vlm_robot.errors import ConfigError, MotionCancelled, MotionError, PerceptionError
+from vlm_robot.interruption import interruptible
 from vlm_robot.nodes import conversions, plan_conversions
 from vlm_robot.nodes.action_calls import call_action
 from vlm_robot.nodes.action_client import ActionClient
 from vlm_robot.nodes.intake import Journal, Kind, PLANNER_JOURNAL
 from vlm_robot.nodes.liveness import LifeSign
+from vlm_robot.scene.description import describe
 from vlm_robot_interfaces.action import ExecuteSkill
 from vlm_robot_interfaces.msg import DetectionArray, HandState
 from vlm_robot_interfaces.msg import Scene as SceneMessage
@@ -51,6 +54,10 @@ class LinkConfig:
                 raise ConfigError(f'link.{name} is {value}; allowed: above 0')
 
 
+class _OtherwiseError(Exception):
+    """What is seen reads otherwise than what was guessed; it never leaves this file."""
+
+
 class RobotLink:
     """Looks and acts through topics and actions."""
 
@@ -61,6 +68,7 @@ class RobotLink:
         self._news = threading.Condition()
         self._scenes: deque[Scene] = deque(maxlen=KEPT)  # the updates since the last motion or look, in their order
         self._fresh_from, self._heard, self._has_moved = 0.0, 0.0, True
+        self._newest = Scene()  # heard, fresh or not
         self._behind = 0  # scenes in a row that are older than any delay explains
         self.journal = Journal(node, PLANNER_JOURNAL)
         self.is_astray = False  # the last skill was cut off, and the arm may stand before the cameras
@@ -100,7 +108,7 @@ class RobotLink:
             check()
             time.sleep(PERIOD)
 
-    def look(self, check: Callable[[], None]) -> Scene:
+    def look(self, check: Callable[[], None], think_ahead: Callable[[Scene], None] | None = None) -> Scene:
         """
         Return a scene that is newer than the last motion and the last look, waiting for it.
 
@@ -108,13 +116,19 @@ class RobotLink:
         scenes in the same order lead to the same decision. Later looks take the newest that has come meanwhile.
 
         :param check: asked all the time; what it raises ends the waiting.
+        :param think_ahead: called meanwhile with the newest scene there is, the best guess of what will be seen, and
+            with the next one where that reads otherwise, which ends what is ``interruptible``. It may outlast the wait.
         :raises PerceptionError: a node that is needed has stopped, or no fresh scene comes.
         """
         self._await_signs(check)
-        begin = time.monotonic()
-        while True:
+        begin, guess = time.monotonic(), Scene()
+
+        def check_all() -> None:
             check()
             self.check_alive()
+
+        while True:
+            check_all()
             with self._news:
                 if len(self._scenes) >= self.config.looks:
                     scene = self._scenes[self.config.looks - 1 if self._has_moved else -1]
@@ -123,7 +137,22 @@ class RobotLink:
                     return scene
                 if time.monotonic() - begin > self.config.fresh_timeout:
                     raise PerceptionError(self._complain())
-                self._news.wait(PERIOD)
+                if think_ahead is None or describe(self._newest) == describe(guess):
+                    self._news.wait(PERIOD)
+                    continue
+                guess = self._newest
+            self._think(think_ahead, guess, check_all)
+
+    def _think(self, think_ahead: Callable[[Scene], None], guess: Scene, check: Callable[[], None]) -> None:
+        """Think about a guess until it is thought through or turns out wrong."""
+
+        def check_guess() -> None:
+            check()
+            if describe(self._newest) != describe(guess):
+                raise _OtherwiseError
+
+        with suppress(_OtherwiseError), interruptible(check_guess):
+            think_ahead(guess)
 
     def act(self, step: Step, check: Callable[[], None]) -> SkillResult:
         """
@@ -179,7 +208,7 @@ class RobotLink:
     def _on_scene(self, message: SceneMessage) -> None:
         scene = conversions.from_scene(message)
         with self._news:
-            self._heard = scene.stamp
+            self._heard, self._newest = scene.stamp, scene
             self._behind = self._behind + 1 if scene.stamp < self._fresh_from - CLOCK_LAG else 0
             if self._behind == BEHIND:  # the simulator or the robot's driver was started again
                 self._node.get_logger().warning('the clock of the scenes began anew; what comes now is fresh')

@@ -21,6 +21,7 @@ from vlm_robot.nodes.intake import Kind
 from vlm_robot.nodes.liveness import publish
 from vlm_robot.planning.closed_loop import check_sentence, run_task
 from vlm_robot.planning.dialogue import Listener
+from vlm_robot.planning.foresight import think_ahead
 from vlm_robot.planning.kitchen_listening import KitchenListener
 from vlm_robot_interfaces.action import ExecuteTask
 
@@ -37,7 +38,7 @@ class Task:
         self._node, self._handle = node, handle
         self._begin = time.monotonic()
         self._records: list[StepRecord] = []
-        self._listener = KitchenListener(node.planner) if node.cooks else Listener(node.planner, node.dialogue)
+        self._listener, self._has_looked = self._listen(), False
 
     def run(self) -> TaskResult:
         """Run the closed loop; whatever goes wrong becomes a result with a reason."""
@@ -91,6 +92,10 @@ class Task:
             steps = tuple(r.decision.chosen.step for r in result.records)
             self._publish_plan(replace(result.plan, steps=steps), result.status, result.reason)
 
+    def _listen(self) -> KitchenListener | Listener:
+        node = self._node
+        return KitchenListener(node.planner) if node.cooks else Listener(node.planner, node.dialogue)
+
     def _guard(self, work: Callable[[], TaskResult]) -> TaskResult:
         try:
             with interruptible(self._check):
@@ -124,8 +129,18 @@ class Task:
 
     def _look(self) -> Scene:
         self._feed('looking')
-        scene = self._node.link.look(self._check)
+        # Before the first step, the pictures that are waited for mostly show what was seen last.
+        ahead = self._think_ahead if self._node.config.thinks_ahead and not self._has_looked else None
+        scene = self._node.link.look(self._check, ahead)
+        self._has_looked = True
         self._feed('deciding')
+        return self._add_descriptions(scene)
+
+    def _think_ahead(self, guess: Scene) -> None:
+        sentence = check_sentence(self.sentence, self._node.config.loop.max_sentence_chars)
+        think_ahead(self._listen(), sentence, self._add_descriptions(guess))
+
+    def _add_descriptions(self, scene: Scene) -> Scene:
         return replace(scene, described=self._node.descriptions.list_lines(self._node.config.link.description_age))
 
     def _act(self, step: Step) -> SkillResult:

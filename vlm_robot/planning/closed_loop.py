@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 import time
 
 from vlm_robot.datatypes import (
@@ -28,6 +29,7 @@ from vlm_robot.datatypes import (
 from vlm_robot.errors import ConfigError, ModelError, PerceptionError, SentenceError
 from vlm_robot.planning.conversation import flatten, read_interjection, says_halt, take_answer
 from vlm_robot.planning.domain import TABLE
+from vlm_robot.planning.foresight import foresee
 from vlm_robot.planning.planners import Planner
 from vlm_robot.planning.progress import Progress
 from vlm_robot.planning.prompt import History
@@ -149,7 +151,8 @@ class _Task:
     def _run_turn(self) -> TaskResult | None:
         """Plan what was said and carry it out; None says that a person changed what is wanted."""
         scene = self._look()
-        projection = self.planner.project(self.spoken, scene)
+        plan = self.planner.project if self.config.open_loop else partial(foresee, self.planner)
+        projection = plan(self.spoken, scene)
         self.plan = projection.plan
         if self.plan.question is not None:
             return self._ask(self.plan.question, projection.decisions)

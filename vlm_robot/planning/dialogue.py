@@ -8,13 +8,16 @@ dialogue to a planner that can use it, and remembers how the task ended. Places 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from vlm_robot.datatypes import Decision, OptionScore, Plan, Scene, Step, TaskResult
 from vlm_robot.planning.anaphora import recall_places
 from vlm_robot.planning.binding import find_moves, Move
 from vlm_robot.planning.conversation import WHICH
+from vlm_robot.planning.foresight import foresee
 from vlm_robot.planning.program_prompt import Turn
 from vlm_robot.planning.prompt import History
 from vlm_robot.planning.saycan import Projection
@@ -100,10 +103,17 @@ class Listener:
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
         """Return a whole plan; nothing moves."""
-        return self.project(sentence, scene).plan
+        return self.foresee(sentence, scene).plan
 
     def project(self, sentence: str, scene: Scene) -> Projection:
         """Return a whole plan and its decisions; nothing moves."""
+        return self._plan_with(self._planner.project, sentence, scene)
+
+    def foresee(self, sentence: str, scene: Scene) -> Projection:
+        """Return the plan of ``project`` by the shorter way, where the planner has one."""
+        return self._plan_with(partial(foresee, self._planner), sentence, scene)
+
+    def _plan_with(self, plan: Callable[[str, Scene], Projection], sentence: str, scene: Scene) -> Projection:
         self._sentence = self.read(sentence, scene)
         self._before, self._after = self._before or scene, scene
         if hasattr(self._planner, 'dialogue'):
@@ -111,7 +121,7 @@ class Listener:
         absent = find_unknown_solid(self._sentence, scene)
         if absent:
             return _refuse(explain_none(absent, scene))
-        projection = self._planner.project(self._sentence, scene)
+        projection = plan(self._sentence, scene)
         question = projection.plan.question
         absent = find_misread(self._sentence, scene, question) if question else ''
         if absent:

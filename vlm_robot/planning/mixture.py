@@ -12,6 +12,7 @@ Everything else, the affordance above all, is SayCan's (arXiv 2204.01691); the p
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 import time
 
@@ -81,14 +82,32 @@ class MixturePlanner:
 
     def plan(self, sentence: str, scene: Scene) -> Plan:
         """Return a whole plan by symbolic roll-out; it ends in ``done``, or in ``refuse`` with a reason."""
-        return self.project(sentence, scene).plan
+        return self.foresee(sentence, scene).plan
 
     def project(self, sentence: str, scene: Scene) -> Projection:
-        """Return a whole plan and its decisions; nothing moves."""
+        """Return a whole plan and its decisions, every option of each of them scored; nothing moves."""
+        projection = self._roll_out(sentence, scene, self.decide)
+        assert projection is not None  # ``decide`` always decides
+        return projection
+
+    def foresee(self, sentence: str, scene: Scene) -> Projection:
+        """
+        Return the plan of ``project``, for one question to the model where the program is sure enough.
+
+        Where no score of SayCan's could change a choice, none is asked for, and the decisions hold the program's
+        steps alone.
+        """
+        projection = self._roll_out(sentence, scene, self._settle)
+        return self.project(sentence, scene) if projection is None or projection.plan.reason else projection
+
+    def _roll_out(self, sentence: str, scene: Scene, decide: Callable[..., Decision | None]) -> Projection | None:
+        """Return a plan and its decisions; None as soon as ``decide`` returns None."""
         history, decisions, seen = self.domain.begin(scene), [], [scene]
         reason, question = '', None
         while True:
-            decision = self.decide(sentence, scene, history)
+            decision = decide(sentence, scene, history)
+            if decision is None:
+                return None
             decisions.append(decision)
             step = decision.chosen.step
             if step.skill in ('done', 'refuse'):
@@ -104,6 +123,19 @@ class MixturePlanner:
         steps = tuple(decision.chosen.step for decision in decisions)
         plan = Plan(steps, reason, self.program.write(sentence, seen[0]).text, question)
         return Projection(plan, tuple(decisions))
+
+    def _settle(self, sentence: str, scene: Scene, history: History) -> Decision | None:
+        """
+        Return the decision on the program's step if that is ``decide``'s whatever the options score, else None.
+
+        As long as every step was the program's, its weight is never below what it was at first, so all other options
+        together have at most the rest, and an affordance of at most 1.
+        """
+        wish = self.program.decide(sentence, scene, history)
+        weight = wish.chosen.language**self.config.exponent
+        if wish.chosen.step.skill == 'refuse' or 1 - weight > self.saycan.config.impossible_share:
+            return None
+        return wish if weight * wish.chosen.affordance > 1 - weight else None
 
     def _head(self, sentence: str, scene: Scene, history: History | None) -> tuple:
         """Return what tells one head of a task from another: the sentence, the first scene, the steps so far."""
