@@ -94,6 +94,24 @@ def test_objects_are_named_found_and_put_elsewhere(paused):
     assert paused.sim.call(lambda table: table.world.position(blocks[0]))[2] < T[2, 3] - 0.2  # it fell
 
 
+def test_what_stood_on_an_object_that_is_taken_away_falls(paused):
+    below, above = paused.get_entities(Fields(filters=filters('block$')), answer()).entities[:2]
+
+    def put(name, z):
+        T = np.eye(4)
+        T[:3, 3] = (0.8, 0.5, z)  # where nothing else stands
+        paused.sim.call(lambda table: sim_services.put_body(table, name, T))
+
+    put(below, 0.02)
+    put(above, 0.06)
+    paused.sim.step(960)  # long enough to fall asleep
+    height = paused.sim.call(lambda table: table.world.position(above))[2]
+    put(below, 0.5)
+    paused.sim.step(24)
+    assert paused.sim.call(lambda table: table.world.position(above))[2] < height - 0.01
+    paused.sim.step(480)  # the other tests want rest
+
+
 def test_all_states_come_at_once(services, monkeypatch):
     monkeypatch.setattr(services, '_types', Fields(EntityState=Fields))
     found = services.get_entities_states(Fields(filters=filters()), answer())
