@@ -8,6 +8,7 @@ from pathlib import Path
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -61,3 +62,19 @@ def test_the_machine_has_cores_and_a_load():
     machine = census.describe_machine()
     assert machine['cores'] >= 1
     assert machine['load_1min'] >= 0
+
+
+def test_memory_that_was_only_borrowed_is_not_told():
+    watch = census.MemoryWatch(lambda: {'me': os.getpid(), 'nobody': 2**22 + 1})
+    try:
+        before = watch.take()
+        assert list(before) == ['me'] and before['me'] > 0
+        time.sleep(3 * census.WATCH_PERIOD)  # the least of what comes is that of now
+        borrowed = bytearray(b'x') * (40 << 20)
+        assert watch.take()['me'] < before['me'] + 20
+        time.sleep(3 * census.WATCH_PERIOD)
+        kept = watch.take()['me']
+        assert kept > before['me'] + 30  # held all the time since one asked last
+        del borrowed
+    finally:
+        watch.close()

@@ -31,6 +31,7 @@ from vlm_robot.sim.bullet_arm import Motion
 from vlm_robot_interfaces.action import MoveArm, MoveGripper
 from vlm_robot_interfaces.srv import GetWorldState, LoadScenario
 
+FRAME_PERIOD = 0.2  # wall-clock seconds between two frames, at least: at rest they cost nothing here, but whoever looks
 CANCEL_PERIOD = 0.002  # wall-clock seconds between two looks whether a motion shall be halted
 DEFAULT_SPEED, DEFAULT_FORCE = 0.25, 20.0  # m/s, N: what 0 in a goal stands for
 
@@ -42,7 +43,7 @@ class SimNodeConfig:
     scenario: str = 'blocks_and_bowls'  # name of a shipped scenario or path of a YAML file
     seed: int = 0  # 0 or more; the same seed gives the same table
     real_time_factor: float = 2.0  # simulated seconds per second, as far as the machine can
-    camera_rate: float = 1.0  # Hz of simulated time, each camera; a picture of what moved takes a core 0.1 to 0.2 s
+    camera_rate: float = 1.0  # Hz of simulated time, each camera; at most 5 frames a second of the wall clock
     joint_rate: float = 25.0  # Hz of simulated time, joint states and tool pose
     clock_rate: float = 25.0  # Hz of simulated time
     step_size: int = 12  # steps of 1/240 s that the service ~/step makes while the simulation is paused
@@ -133,7 +134,7 @@ class SimNode(Node):
         if self._is_due(name, now, self.config.camera_rate):
             begin = time.monotonic()
             self._publish_frame(name, table.cameras[name].read())
-            self._next_render = 2 * time.monotonic() - begin
+            self._next_render = max(2 * time.monotonic() - begin, begin + FRAME_PERIOD)
 
     def _is_due(self, what: str, now: float, rate: float) -> bool:
         if now < self._due.get(what, 0.0):

@@ -25,7 +25,7 @@ from rich.progress import Progress
 from vlm_robot.console import console, errors
 from vlm_robot.datatypes import TaskResult
 from vlm_robot.errors import ConfigError, MotionCancelled, PerceptionError, VlmRobotError
-from vlm_robot.evaluation.census import describe_machine, list_family, take_sample
+from vlm_robot.evaluation.census import describe_machine, list_family, MemoryWatch, take_sample
 from vlm_robot.evaluation.limits import hold_all, tabulate_figures
 from vlm_robot.evaluation.soak_report import judge, read_journal, write_report
 from vlm_robot.nodes.goal_watch import GoalWatch
@@ -64,9 +64,14 @@ class Soak:
     """One graph that is given task after task."""
 
     def __init__(self, graph: Graph, client: TaskClient, config: SoakConfig, run: int):
-        """Watch the goals; ``run`` counts the graphs that have been started for this journal."""
+        """Watch goals and memory until ``close``; ``run`` counts the graphs that were started for this journal."""
         self._graph, self._client, self._config, self._run = graph, client, config, run
         self._goals = GoalWatch(client.node)
+        self._memory = MemoryWatch(self._list_pids)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._memory.close()
 
     def do(self, number: int) -> dict:
         """Do one task and return its line of the journal."""
@@ -113,9 +118,14 @@ class Soak:
         timer.start()
         return timer
 
+    def _list_pids(self) -> dict[str, int]:
+        return {name: process.pid for name, process in list(self._graph.processes.items())} | {CLIENT: os.getpid()}
+
     def _take_samples(self) -> dict:
-        pids = {name: process.pid for name, process in self._graph.processes.items()} | {CLIENT: os.getpid()}
-        samples = {name: sample.describe() for name, pid in pids.items() if (sample := take_sample(pid))}
+        """Return what every process holds; of its memory the least since the task before."""
+        samples = {name: sample.describe() for name, pid in self._list_pids().items() if (sample := take_sample(pid))}
+        for name, least in self._memory.take().items():
+            samples.get(name, {})['private_mb'] = least
         return {'processes': samples, 'family': len(list_family(os.getpid())), 'machine': describe_machine()}
 
 
@@ -135,14 +145,14 @@ def run_soak(config: SoakConfig) -> list[dict]:
     with graph, TaskClient(graph.domain, cameras=()) as client, Progress(console=console) as progress:
         bar = progress.add_task('starting the graph', total=config.tasks, completed=first)
         graph.wait_until_ready(client, 600.0)
-        soak = Soak(graph, client, config, run)
-        for number in range(first, config.tasks):
-            graph.check()
-            line = soak.do(number)
-            lines.append(line)
-            with journal.open('a') as file:
-                file.write(json.dumps(line) + '\n')
-            progress.update(bar, advance=1, description=f'{line["status"]}, {line["seconds"]:.0f} s')
+        with contextlib.closing(Soak(graph, client, config, run)) as soak:
+            for number in range(first, config.tasks):
+                graph.check()
+                line = soak.do(number)
+                lines.append(line)
+                with journal.open('a') as file:
+                    file.write(json.dumps(line) + '\n')
+                progress.update(bar, advance=1, description=f'{line["status"]}, {line["seconds"]:.0f} s')
     return lines
 
 
