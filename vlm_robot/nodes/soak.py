@@ -79,6 +79,7 @@ class Soak:
         sentence = self._set_table(scenario, self._config.seed + number)
         if not sentence or number % REFUSE_EVERY == REFUSE_EVERY - 1:
             sentence = ABSENT
+        self._memory.take()  # between two tables the simulator holds less than ever
         begin = time.monotonic()
         canceller = self._plan_cancel(number)
         try:
@@ -122,7 +123,7 @@ class Soak:
         return {name: process.pid for name, process in list(self._graph.processes.items())} | {CLIENT: os.getpid()}
 
     def _take_samples(self) -> dict:
-        """Return what every process holds; of its memory the least since the task before."""
+        """Return what every process holds; of its memory the least during the task."""
         samples = {name: sample.describe() for name, pid in self._list_pids().items() if (sample := take_sample(pid))}
         for name, least in self._memory.take().items():
             samples.get(name, {})['private_mb'] = least
