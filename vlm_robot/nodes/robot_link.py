@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 import threading
 import time
 
@@ -68,7 +69,7 @@ class RobotLink:
         self._news = threading.Condition()
         self._scenes: deque[Scene] = deque(maxlen=KEPT)  # the updates since the last motion or look, in their order
         self._fresh_from, self._heard, self._has_moved = 0.0, 0.0, True
-        self._newest = Scene()  # heard, fresh or not
+        self._newest, self._reads = Scene(), describe(Scene())  # heard, fresh or not, and its words
         self._behind = 0  # scenes in a row that are older than any delay explains
         self.journal = Journal(node, PLANNER_JOURNAL)
         self.is_astray = False  # the last skill was cut off, and the arm may stand before the cameras
@@ -121,12 +122,8 @@ class RobotLink:
         :raises PerceptionError: a node that is needed has stopped, or no fresh scene comes.
         """
         self._await_signs(check)
-        begin, guess = time.monotonic(), Scene()
-
-        def check_all() -> None:
-            check()
-            self.check_alive()
-
+        begin, words = time.monotonic(), describe(Scene())
+        check_all = self._watch_nodes(check)
         while True:
             check_all()
             with self._news:
@@ -137,22 +134,31 @@ class RobotLink:
                     return scene
                 if time.monotonic() - begin > self.config.fresh_timeout:
                     raise PerceptionError(self._complain())
-                if think_ahead is None or describe(self._newest) == describe(guess):
+                if think_ahead is None or self._reads == words:
                     self._news.wait(PERIOD)
                     continue
-                guess = self._newest
-            self._think(think_ahead, guess, check_all)
+                guess, words = self._newest, self._reads
+            self._think(partial(think_ahead, guess), words, check_all)
 
-    def _think(self, think_ahead: Callable[[Scene], None], guess: Scene, check: Callable[[], None]) -> None:
-        """Think about a guess until it is thought through or turns out wrong."""
+    def _think(self, think: Callable[[], None], words: str, check: Callable[[], None]) -> None:
+        """Think about a guess until it is thought through, or what is seen reads otherwise."""
 
         def check_guess() -> None:
             check()
-            if describe(self._newest) != describe(guess):
+            if self._reads != words:
                 raise _OtherwiseError
 
         with suppress(_OtherwiseError), interruptible(check_guess):
-            think_ahead(guess)
+            think()
+
+    def _watch_nodes(self, check: Callable[[], None]) -> Callable[[], None]:
+        """Return a check that asks for the other nodes' lives too."""
+
+        def check_all() -> None:
+            check()
+            self.check_alive()
+
+        return check_all
 
     def act(self, step: Step, check: Callable[[], None]) -> SkillResult:
         """
@@ -161,15 +167,10 @@ class RobotLink:
         :param check: asked all the time; MotionCancelled from it cancels the skill, which stops the arm.
         :raises PerceptionError: a node that is needed has stopped; the skill was cancelled.
         """
-
-        def check_all() -> None:
-            check()
-            self.check_alive()
-
         self.is_astray = True
         try:
             goal = ExecuteSkill.Goal(step=plan_conversions.to_step(step))
-            result = plan_conversions.from_skill_result(call_action(self._skills, goal, check_all))
+            result = plan_conversions.from_skill_result(call_action(self._skills, goal, self._watch_nodes(check)))
             self.is_astray = result.cancelled
             return result
         except MotionCancelled as error:
@@ -207,8 +208,9 @@ class RobotLink:
 
     def _on_scene(self, message: SceneMessage) -> None:
         scene = conversions.from_scene(message)
+        words = describe(scene)
         with self._news:
-            self._heard, self._newest = scene.stamp, scene
+            self._heard, self._newest, self._reads = scene.stamp, scene, words
             self._behind = self._behind + 1 if scene.stamp < self._fresh_from - CLOCK_LAG else 0
             if self._behind == BEHIND:  # the simulator or the robot's driver was started again
                 self._node.get_logger().warning('the clock of the scenes began anew; what comes now is fresh')

@@ -252,5 +252,4 @@ def put_body(table: Table, name: str, T: np.ndarray) -> None:
     body, client = world.bodies[name], world.client
     p.resetBasePositionAndOrientation(body, T[:3, 3].tolist(), to_quaternion(T).tolist(), physicsClientId=client)
     p.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0), physicsClientId=client)
-    for other in world.bodies.values():  # asleep, it would hang in the air, and so would what stood on it
-        p.changeDynamics(other, -1, activationState=p.ACTIVATION_STATE_WAKE_UP, physicsClientId=client)
+    world.wake()  # it, and what stood on it

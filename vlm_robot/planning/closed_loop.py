@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 import time
 
 from vlm_robot.datatypes import (
@@ -151,8 +150,8 @@ class _Task:
     def _run_turn(self) -> TaskResult | None:
         """Plan what was said and carry it out; None says that a person changed what is wanted."""
         scene = self._look()
-        plan = self.planner.project if self.config.open_loop else partial(foresee, self.planner)
-        projection = plan(self.spoken, scene)
+        blind = self.config.open_loop  # then all decisions are records, and are told in full
+        projection = self.planner.project(self.spoken, scene) if blind else foresee(self.planner, self.spoken, scene)
         self.plan = projection.plan
         if self.plan.question is not None:
             return self._ask(self.plan.question, projection.decisions)

@@ -51,6 +51,11 @@ class Physics:
         """Let everything come to rest."""
         self.step(round(seconds / TIME_STEP))
 
+    def wake(self) -> None:
+        """Let all things feel again what happens to them: asleep they hang where they are put, felt where they lay."""
+        for body in self.bodies.values():
+            p.changeDynamics(body, -1, activationState=p.ACTIVATION_STATE_WAKE_UP, physicsClientId=self.client)
+
     def list_places(self) -> np.ndarray:
         """Return (N,) numbers that differ where anything stands elsewhere: ids, metres, quaternions, joints."""
         places: list[float] = []

@@ -199,8 +199,7 @@ class Trial:
     def _restore(self, state: int, width: float) -> None:
         """Put everything back and command the arm anew: motor targets are no part of a state."""
         p.restoreState(state, physicsClientId=self.world.client)
-        for body in self.world.bodies.values():  # a sleeping body would be felt where it lay before
-            p.changeDynamics(body, -1, activationState=p.ACTIVATION_STATE_WAKE_UP, physicsClientId=self.world.client)
+        self.world.wake()
         grip, home = self.arm.start_gripper(width), self.arm.start_home()
         while not (grip.done and home.done):
             self.world.step()
