@@ -94,7 +94,8 @@ def test_objects_are_named_found_and_put_elsewhere(paused):
     assert paused.sim.call(lambda table: table.world.position(blocks[0]))[2] < T[2, 3] - 0.2  # it fell
 
 
-def test_what_stood_on_an_object_that_is_taken_away_falls(paused):
+@pytest.mark.parametrize('later', range(8))
+def test_what_stood_on_an_object_that_is_taken_away_falls(paused, later):
     below, above = paused.get_entities(Fields(filters=filters('block$')), answer()).entities[:2]
 
     def put(name, z):
@@ -104,11 +105,14 @@ def test_what_stood_on_an_object_that_is_taken_away_falls(paused):
 
     put(below, 0.02)
     put(above, 0.06)
-    paused.sim.step(960)  # long enough to fall asleep
+    paused.sim.step(960 + later)  # long enough to fall asleep; Bullet forgets contacts in turn, a few at each step
     height = paused.sim.call(lambda table: table.world.position(above))[2]
     put(below, 0.5)
-    paused.sim.step(24)
-    assert paused.sim.call(lambda table: table.world.position(above))[2] < height - 0.01
+    heights = []
+    for _ in range(24):
+        paused.sim.step(1)
+        heights.append(paused.sim.call(lambda table: table.world.position(above))[2])
+    assert max(heights) < height + 0.001 and heights[-1] < height - 0.01
     paused.sim.step(480)  # the other tests want rest
 
 

@@ -15,7 +15,6 @@ import re
 from typing import Any
 
 import numpy as np
-import pybullet as p
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
@@ -249,7 +248,4 @@ def put_body(table: Table, name: str, T: np.ndarray) -> None:
         raise Refusal(NOT_FOUND, f"no object '{name}'; there are {list(world.labels)}")
     if name not in world.bodies:
         raise ScenarioError(f"'{name}' is made of several bodies and cannot be put elsewhere")
-    body, client = world.bodies[name], world.client
-    p.resetBasePositionAndOrientation(body, T[:3, 3].tolist(), to_quaternion(T).tolist(), physicsClientId=client)
-    p.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0), physicsClientId=client)
-    world.wake()  # it, and what stood on it
+    world.put(name, T[:3, 3].tolist(), to_quaternion(T).tolist())

@@ -15,6 +15,7 @@ TIME_STEP = 1.0 / 240.0  # seconds
 # Measured on 60 tables of family A: these settings halve the time of a step and change no outcome. The solver
 # stops once it has converged, and what is near without touching makes no contact.
 ENGINE = {'numSolverIterations': 50, 'solverResidualThreshold': 1e-5, 'contactBreakingThreshold': 0.004}
+EVERYTHING = (1, -1)  # group and mask of collisions that Bullet gives to a thing that moves: it meets all others
 
 
 class Physics:
@@ -50,6 +51,20 @@ class Physics:
     def settle(self, seconds: float = 0.5) -> None:
         """Let everything come to rest."""
         self.step(round(seconds / TIME_STEP))
+
+    def put(self, name: str, position: Sequence[float], turn: Sequence[float]) -> None:
+        """
+        Put a thing somewhere else, at rest.
+
+        :param position: metres in the base frame; ``turn`` is a quaternion, x, y, z, w.
+        """
+        body = self.bodies[name]
+        p.resetBasePositionAndOrientation(body, position, turn, physicsClientId=self.client)
+        p.resetBaseVelocity(body, (0, 0, 0), (0, 0, 0), physicsClientId=self.client)
+        # Said anew, its groups make Bullet forget what it touched; else those contacts may last for some steps more,
+        # as deep as the way it came, and throw what stood on it into the air.
+        p.setCollisionFilterGroupMask(body, -1, *EVERYTHING, physicsClientId=self.client)
+        self.wake()  # it, and what stood on it
 
     def wake(self) -> None:
         """Let all things feel again what happens to them: asleep they hang where they are put, felt where they lay."""
